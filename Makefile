@@ -1,0 +1,163 @@
+# gatepost - one makefile for all of it.
+#
+#   make            the programs, in build/bin
+#   make demo       a private Postfix, DNS and gatepost, mail sent, results shown
+#   make check      every test; the last line counts them
+#   make lint       layers, banned functions, formatter, linters, analyzers
+#   make asan tsan  the tests' sanitizer builds; tsan runs the threaded tests
+#   make fuzz       SECONDS=N TARGET=x  run the fuzz targets
+#   make bench      server CPU per message, beside the peers that are installed
+#   make soak       what takes too long for CI
+#   make deb install clean
+#
+# O=DIR puts the build elsewhere.  WERROR= builds on with an unknown compiler.
+
+O        ?= build
+Q        ?= @
+CC       ?= gcc
+CLANG    ?= clang
+WERROR   ?= -Werror
+VERSION  := 0.1.0
+PREFIX   ?= /usr
+SECONDS  ?= 5
+TARGET   ?= all
+# GNU make's own CC is "cc"
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+STD      := -std=c11 -D_GNU_SOURCE -Icommon
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align \
+            -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wconversion \
+            -Wsign-conversion -Wswitch-enum -Wimplicit-fallthrough \
+            -Wnull-dereference -Wdouble-promotion -Wredundant-decls \
+            -Wnested-externs
+WARN_GCC := -Wduplicated-cond -Wduplicated-branches -Wlogical-op \
+            -Wjump-misses-init -Wformat-signedness -Walloc-zero \
+            -Wformat-overflow=2 -Wformat-truncation=2 -Wtrampolines \
+            -Warith-conversion -Wbidi-chars=any
+HARDEN   := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 \
+            -fstack-protector-strong -fstack-clash-protection \
+            -fcf-protection=full -fPIE -fno-common -fno-strict-overflow \
+            -fno-delete-null-pointer-checks -fvisibility=hidden \
+            -ftrivial-auto-var-init=zero
+LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
+SAN      := -O1 -g -fno-omit-frame-pointer -fno-common
+ASAN     := $(SAN) -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN     := $(SAN) -fsanitize=thread
+FUZZ     := $(SAN) -fsanitize=fuzzer-no-link,address,undefined \
+            -fno-sanitize-recover=all
+DEFS      = -DGP_VERSION='"$(VERSION)"'
+LIBS     := -lmilter -lspf2 -lcares -lconfuse -lidn2 -lcrypto -lsystemd -pthread
+
+LIB_SRC  := $(wildcard common/base/*.c common/core/*.c common/io/*.c \
+              common/mta/*.c)
+CORE_SRC := $(wildcard common/core/*.c)
+MILTERS  := $(patsubst milters/%.c,%,$(wildcard milters/*.c))
+BINS     := $(patsubst %,$(O)/bin/gatepost-%,$(filter-out ctl,$(MILTERS))) \
+            $(if $(filter ctl,$(MILTERS)),$(O)/bin/gatepost)
+SUPPORT  := $(wildcard tests/support/*.c)
+UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
+
+.PHONY: all check demo lint asan tsan fuzz bench soak deb install clean \
+        setup unit fuzzers benches
+.DELETE_ON_ERROR:
+
+all: $(BINS)
+
+# $(call variant,DIR,COMPILER,FLAGS): objects and the library below DIR
+define variant
+$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@echo "  CC     $$@"
+	$$(Q)$(2) $$(STD) $$(DEFS) $(3) -MMD -MP -c -o $$@ $$<
+$(1)/libgatepost.a: $(LIB_SRC:%.c=$(1)/%.o)
+	@echo "  AR     $$@"
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+-include $$(shell [ -d $(1) ] && find $(1) -name '*.d')
+endef
+
+$(eval $(call variant,$(O)/obj,$$(CC),$$(WERROR) $$(WARN) $$(WARN_GCC) $$(HARDEN)))
+$(eval $(call variant,$(O)/asan,$$(CC),$$(WERROR) $$(WARN) $$(ASAN) -Itests))
+$(eval $(call variant,$(O)/tsan,$$(CC),$$(WERROR) $$(WARN) $$(TSAN) -Itests))
+$(eval $(call variant,$(O)/fuzz,$$(CLANG),$$(WERROR) $$(WARN) $$(FUZZ) -Itests))
+
+$(O)/bin/gatepost-%: $(O)/obj/milters/%.o $(O)/obj/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
+
+# -- tests ---------------------------------------------------------------
+$(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
+
+$(O)/asan/bin/test_%: $(O)/asan/tests/unit/test_%.o \
+    $(SUPPORT:%.c=$(O)/asan/%.o) $(O)/asan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(ASAN) -o $@ $^ -lcmocka $(LIBS)
+
+$(O)/tsan/bin/test_%: $(O)/tsan/tests/unit/test_%.o \
+    $(SUPPORT:%.c=$(O)/tsan/%.o) $(O)/tsan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(TSAN) -o $@ $^ -lcmocka $(LIBS)
+
+$(O)/fuzz/bin/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+
+$(O)/bench/%: tests/bench/%.c $(O)/obj/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(STD) $(DEFS) $(WERROR) $(WARN) -O2 -g -MMD -MP -o $@ $^ $(LIBS)
+-include $(wildcard $(O)/bench/*.d)
+
+setup:
+	$(Q)tests/setup.sh
+
+unit: $(UNIT:%=$(O)/asan/bin/%)
+fuzzers: $(FUZZERS:%=$(O)/fuzz/bin/%)
+benches: $(BENCHES:%=$(O)/bench/%)
+asan: unit $(BINS:$(O)/bin/%=$(O)/asan/bin/%)
+
+check: setup
+	$(Q)$(MAKE) --no-print-directory all asan
+	$(Q)O=$(O) tests/run.sh
+
+tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
+    test_control% test_metrics% test_policy% test_milter%,$(UNIT)))
+	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
+
+demo: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) tests/integration/demo.sh
+
+lint: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) CC="$(CC)" tests/lint/run.sh
+
+fuzz: setup
+	$(Q)$(MAKE) --no-print-directory fuzzers
+	$(Q)O=$(O) tests/fuzz/run.sh $(SECONDS) $(TARGET)
+
+bench: setup
+	$(Q)$(MAKE) --no-print-directory all benches
+	$(Q)O=$(O) tests/bench/run.sh
+
+soak: setup
+	$(Q)$(MAKE) --no-print-directory all asan benches
+	$(Q)O=$(O) tests/soak.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)/etc/gatepost/policy.d
+	install -m 755 $(filter %/gatepost-spf,$(BINS)) $(DESTDIR)$(PREFIX)/sbin/
+
+clean:
+	rm -rf $(O)

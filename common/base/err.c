@@ -1,0 +1,34 @@
+/* See err.h. */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum gp_rc
+gp_fail(struct gp_err *err, enum gp_rc rc, const char *fmt, ...)
+{
+	if (err != NULL) {
+		va_list ap;
+
+		va_start(ap, fmt);
+		(void)vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+		va_end(ap);
+	}
+	return rc;
+}
+
+const char *
+gp_rc_name(enum gp_rc rc)
+{
+	switch (rc) {
+	case GP_OK:
+		return "ok";
+	case GP_NONE:
+		return "none";
+	case GP_TEMP:
+		return "temporary";
+	case GP_PERM:
+		break;
+	}
+	return "permanent";
+}

@@ -1,0 +1,40 @@
+/*
+ * addr - the reverse-path and the forward-path of SMTP, read strictly.
+ *
+ * The argument of MAIL or RCPT is read once by the grammar of RFC 5321; what
+ * does not fit is not guessed at.  Quoted local parts are unquoted, a source
+ * route is checked and dropped (RFC 5321 4.1.1.3), UTF-8 is allowed
+ * (RFC 6531), an address literal is a domain of its own kind.
+ *
+ * Source:   RFC 5321 4.1.2, RFC 6531 3.3.
+ * Purity:   pure.
+ * Threads:  reentrant.
+ */
+#ifndef GP_CORE_ADDR_H
+#define GP_CORE_ADDR_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+struct gp_addr {
+	bool is_null;        /* <>: no sender */
+	bool is_literal;     /* user@[192.0.2.1] */
+	struct gp_str raw;   /* as received, without the angle brackets */
+	struct gp_str local; /* unquoted; may hold any byte but NUL CR LF */
+	const char *domain;  /* normalised; the literal's text "[...]";
+	                      * NULL with is_null, and for <postmaster> */
+};
+
+/*
+ * gp_addr_parse - "<local@domain>", "<>", or the same without brackets (what
+ * Postfix passes for mail that did not come by SMTP).  `allow_bare` admits
+ * <postmaster> without a domain (RCPT).  Strings live in `arena`.
+ *
+ * GP_OK    *out is complete.
+ * GP_PERM  not an address; out->raw is set, the rest is empty, err says why.
+ */
+GP_MUST_USE enum gp_rc gp_addr_parse(struct gp_str arg, bool allow_bare,
+    struct gp_arena *arena, struct gp_addr *out, struct gp_err *err);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * dns - one resolver for SPF, DKIM and DMARC.
+ *
+ * In front a cache (sharded, bounded in bytes, negative answers too) with
+ * de-duplication of equal questions in flight; behind it a backend: c-ares on
+ * one pump thread, or a zone text for tests and `explain --zone`.
+ *
+ * A message has a scope: a deadline, a budget of questions, and a memory of
+ * answers whose TTL is 0, which are kept for that message only.
+ *
+ * A circuit breaker answers GP_TEMP at once while the servers answer nothing
+ * at all.  It counts servers that are silent, never a dead name or zone: a
+ * SERVFAIL is an answer.
+ *
+ * Source:   DESIGN.md section 7; RFC 1035, RFC 2181, RFC 2308.
+ * Blocking: gp_dns_query waits until the deadline at the latest.
+ * Threads:  a resolver may be used by any number of threads; a scope belongs
+ *           to one message.
+ */
+#ifndef GP_IO_DNS_H
+#define GP_IO_DNS_H
+
+#include "base/arena.h"
+#include "core/dnsmsg.h"
+#include "core/policy.h"
+#include "io/metrics.h"
+
+struct gp_dns;
+
+/*
+ * gp_dns_open - a resolver on c-ares.  Starts the pump thread: signals must
+ * be blocked by then.  `metrics` may be NULL and is borrowed.
+ * GP_PERM: a server can not be parsed or the system has none; err says so.
+ */
+GP_MUST_USE enum gp_rc gp_dns_open(const struct gp_resolver_policy *policy,
+    struct gp_metrics *metrics, struct gp_dns **out, struct gp_err *err);
+
+/*
+ * gp_dns_open_zone - a resolver that answers from zone text (dns_zone.c says
+ * its syntax; names not in it do not exist).  GP_PERM: bad text, err has the
+ * line.
+ */
+GP_MUST_USE enum gp_rc gp_dns_open_zone(struct gp_str zone,
+    struct gp_metrics *metrics, struct gp_dns **out, struct gp_err *err);
+
+/* gp_dns_close - waits for the pump; nobody may be in gp_dns_query. */
+void gp_dns_close(struct gp_dns *dns); /* NULL is allowed */
+
+/* One message's share of the resolver. */
+struct gp_dns_scope {
+	struct gp_dns *dns;
+	struct gp_arena *arena;   /* answers live here */
+	int64_t deadline_us;      /* by gp_clock_us(); nothing waits longer */
+	unsigned budget;          /* questions left; 0: GP_TEMP "budget" */
+	struct gp_dns_memo *memo; /* private; NULL at the start */
+};
+
+/*
+ * gp_dns_query - ask, or remember.  `name` without a final dot, any case.
+ * The answer's records live in scope->arena.  Never fails otherwise: what
+ * goes wrong is GP_TEMP in out->rc with out->why.  Returns out->rc.
+ */
+enum gp_rc gp_dns_query(struct gp_dns_scope *scope, const char *name,
+    enum gp_dns_type type, struct gp_dns_answer *out);
+
+#endif

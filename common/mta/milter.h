@@ -1,0 +1,22 @@
+/*
+ * milter - a table of event functions becomes a daemon.
+ *
+ * milter.c is the only file that includes <libmilter/mfapi.h>.  It reads the
+ * options, loads the policy, opens resolver, control socket and milter
+ * socket, negotiates (a NULL handler becomes SMFIP_NO*, one that never
+ * replies SMFIP_NR_*), translates callbacks to session events, applies
+ * effects, and ends within 6 s of SIGTERM.
+ *
+ * Source:   DESIGN.md sections 4, 5 and 14; reference/libraries.md 3.
+ * Blocking: for the life of the daemon.
+ * Threads:  main; libmilter makes its own workers.
+ */
+#ifndef GP_MTA_MILTER_H
+#define GP_MTA_MILTER_H
+
+#include "mta/session.h"
+
+/* gp_milter_main - returns the exit code, one of sysexits.h. */
+int gp_milter_main(const struct gp_milter *milter, int argc, char **argv);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * session - one SMTP session as a milter sees it: the state machine between
+ * the MTA's events and a milter's table of handlers.
+ *
+ * No libmilter here: milter.c translates, and the tests drive the same
+ * functions with a fake MTA.  The order of events is checked; an event that
+ * can not come now, or one past a bound, ends the session with a tempfail
+ * (never the process).
+ *
+ *   state      event          next state
+ *   -------    -----------    ----------------------------------------------
+ *   START      connect        CONNECTED
+ *   CONNECTED  helo           CONNECTED (again: allowed, RFC 5321 4.1.4)
+ *   CONNECTED  mail           MESSAGE       a struct gp_msg is made
+ *   MESSAGE    rcpt           MESSAGE
+ *   MESSAGE    header         HEADERS
+ *   HEADERS    header         HEADERS
+ *   MESSAGE,HEADERS  eoh      BODY
+ *   BODY       body           BODY
+ *   MESSAGE,HEADERS,BODY eom  CONNECTED     effects are ready, msg ends after
+ *   any        abort          CONNECTED     the message is forgotten
+ *   any        close          the end
+ *   BROKEN     any            BROKEN        every answer is a tempfail
+ *
+ * Handlers return a verdict and record effects (header edits, quarantine);
+ * the glue applies effects at end of message and only when the message goes
+ * on: deletions first, from the last index up, then insertions.
+ *
+ * Source:   DESIGN.md section 4; reference/libraries.md section 3.
+ * Blocking: only where a handler blocks (DNS, store).
+ * Threads:  consecutive events of a session may come from different threads,
+ *           never two at once.
+ */
+#ifndef GP_MTA_SESSION_H
+#define GP_MTA_SESSION_H
+
+#include "base/arena.h"
+#include "core/addr.h"
+#include "core/authres.h"
+#include "core/direction.h"
+#include "core/logfmt.h"
+#include "core/policy.h"
+#include "core/verdict.h"
+#include "io/dns.h"
+#include "io/metrics.h"
+#include "io/seal_key.h"
+
+struct gp_env;
+struct gp_session;
+struct gp_msg;
+
+/* What a milter is made of.  A NULL handler is never called, and where no
+ * other part needs the event, the MTA is told not to send it. */
+struct gp_milter {
+	const char *name;  /* "spf": gatepost-spf, its paths and its labels */
+	size_t state_size; /* bytes of zeroed m->state for each message */
+	struct gp_verdict (*on_mail)(struct gp_msg *m);
+	struct gp_verdict (
+	    *on_rcpt)(struct gp_msg *m, const struct gp_addr *rcpt);
+	struct gp_verdict (*on_header)(struct gp_msg *m, struct gp_str name,
+	    struct gp_str value);
+	struct gp_verdict (*on_eoh)(struct gp_msg *m);
+	struct gp_verdict (*on_body)(struct gp_msg *m, struct gp_str chunk);
+	struct gp_verdict (*on_eom)(struct gp_msg *m);
+};
+
+/* The process: what all sessions share. */
+struct gp_app {
+	const struct gp_milter *milter;
+	struct gp_metrics *metrics;
+	struct gp_seal_key seal;
+	char host[GP_DOMAIN_TEXT]; /* our own name, normalised */
+};
+
+/* What a reload replaces as a whole; a session keeps the one of its start. */
+struct gp_env {
+	const struct gp_config *config;
+	struct gp_dns *dns;
+};
+
+struct gp_connect {
+	struct gp_ip client;     /* GP_IP_UNKNOWN: not given */
+	const char *client_name; /* as the MTA says; NULL: none */
+	const char *daemon_name; /* {daemon_name} or NULL */
+	const char *mta_name;    /* {j} or NULL */
+	bool local;              /* non-SMTP mail */
+};
+
+enum gp_effect_kind { GP_EFFECT_DELETE, GP_EFFECT_INSERT, GP_EFFECT_HOLD };
+
+struct gp_effect {
+	enum gp_effect_kind kind;
+	const char *name;  /* header name; HOLD: the reason */
+	const char *value; /* INSERT: value without the leading space */
+	unsigned index;    /* DELETE: from 1, among fields of that name */
+};
+
+/* One message; lives in its own arena until the next MAIL, abort or close. */
+struct gp_msg {
+	struct gp_session *session;
+	struct gp_arena *arena;
+	void *state; /* the milter's, zeroed at MAIL */
+	struct gp_addr sender;
+	bool sender_readable; /* false: sender.raw only */
+	const char *queue_id; /* "" until the MTA gives one */
+	enum gp_direction direction;
+	const char *direction_why;
+	size_t recipients;       /* that nobody of us refused */
+	struct gp_dns_scope dns; /* set its deadline with gp_msg_deadline */
+};
+
+struct gp_session {
+	const struct gp_app *app;
+	const struct gp_env *env;
+	struct gp_arena *arena; /* for the connection */
+	struct gp_connect connect;
+	const char *helo; /* raw; "" until HELO */
+	const char *authserv_id;
+	struct gp_msg *msg; /* NULL outside a message */
+	struct gp_session_private *priv;
+};
+
+/* -- events: called by the glue and by the fake MTA --------------------- */
+
+struct gp_session *gp_session_new(const struct gp_app *app,
+    const struct gp_env *env); /* env is borrowed until gp_session_free */
+void gp_session_free(struct gp_session *s); /* close; NULL is allowed */
+
+struct gp_verdict
+gp_session_connect(struct gp_session *s, const struct gp_connect *c);
+struct gp_verdict gp_session_helo(struct gp_session *s, const char *helo);
+
+/* `auth_login` is {auth_authen} or NULL, `verified_cert` is {verify} = OK. */
+struct gp_verdict gp_session_mail(struct gp_session *s, const char *arg,
+    const char *auth_login, bool verified_cert);
+struct gp_verdict gp_session_rcpt(struct gp_session *s, const char *arg);
+struct gp_verdict
+gp_session_header(struct gp_session *s, const char *name, const char *value);
+struct gp_verdict gp_session_eoh(struct gp_session *s);
+struct gp_verdict
+gp_session_body(struct gp_session *s, const void *p, size_t n);
+struct gp_verdict gp_session_eom(struct gp_session *s);
+void gp_session_abort(struct gp_session *s);
+
+/* gp_session_queue_id - {i}, when the MTA knows it; may come late. */
+void gp_session_queue_id(struct gp_session *s, const char *queue_id);
+
+/* After gp_session_eom: the effects in the order to apply them, valid until
+ * the next event.  Empty unless the verdict was continue or accept. */
+const struct gp_effect *
+gp_session_effects(const struct gp_session *s, size_t *n);
+
+/* -- for handlers -------------------------------------------------------- */
+
+/* gp_msg_deadline - nothing in this callback may wait longer than `ms`. */
+void gp_msg_deadline(struct gp_msg *m, int64_t ms);
+
+/* gp_msg_drop_forged_authres - delete each arriving field that claims our
+ * authserv-id (or one of own-ids) and bears no valid seal of this message. */
+void gp_msg_drop_forged_authres(struct gp_msg *m);
+
+/* gp_msg_add_authres - insert the results on top, sealed; nothing when
+ * ar->n is 0.  ar->id is filled in. */
+void gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar);
+
+/* gp_msg_hold - quarantine the message, for this reason. */
+void gp_msg_hold(struct gp_msg *m, const char *reason);
+
+/* gp_msg_log - one decision; starts the line with id, client and sender. */
+void gp_msg_log_start(const struct gp_msg *m, struct gp_logline *line);
+
+#endif
