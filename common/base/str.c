@@ -93,6 +93,39 @@ gp_str_ends_nocase(struct gp_str s, struct gp_str suffix)
 		   suffix);
 }
 
+/* Bytes of the UTF-8 sequence at the start of s (not empty), 0 if broken. */
+static size_t
+utf8_length(struct gp_str s)
+{
+	const unsigned char *b = (const unsigned char *)s.p;
+	size_t n = b[0] < 0x80 ? 1 : b[0] < 0xe0 ? 2 : b[0] < 0xf0 ? 3 : 4;
+
+	if (n == 1)
+		return 1;
+	if (b[0] < 0xc2 || b[0] > 0xf4 || n > s.n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+	if ((b[0] == 0xe0 && b[1] < 0xa0) || (b[0] == 0xed && b[1] > 0x9f) ||
+	    (b[0] == 0xf0 && b[1] < 0x90) || (b[0] == 0xf4 && b[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+bool
+gp_str_is_utf8(struct gp_str s)
+{
+	while (s.n > 0) {
+		size_t n = utf8_length(s);
+
+		if (n == 0)
+			return false;
+		s = gp_str_n(s.p + n, s.n - n);
+	}
+	return true;
+}
+
 size_t
 gp_str_find(struct gp_str s, char c)
 {

@@ -57,6 +57,10 @@ bool gp_is_space(char c); /* SP HTAB CR LF */
 bool gp_is_print(char c); /* 0x20 to 0x7e */
 char gp_lower(char c);
 
+/* gp_str_is_utf8 - well-formed UTF-8 (RFC 3629): no overlong form, no
+ * surrogate, nothing above U+10FFFF.  The empty span is. */
+bool gp_str_is_utf8(struct gp_str s);
+
 /* gp_hex_value - 0 to 15, or -1 when `c` is no hexadecimal digit. */
 int gp_hex_value(char c);
 

@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+gp_out_of_memory(void)
+{
+	abort();
+}
+
 void *
 gp_xcalloc(size_t n, size_t size)
 {

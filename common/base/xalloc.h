@@ -27,4 +27,7 @@ gp_xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 /* A copy of the string `s`; never NULL; free() it. */
 char *gp_xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 
+/* What to do when a foreign library reports that it got no memory. */
+void gp_out_of_memory(void) __attribute__((noreturn));
+
 #endif

@@ -20,8 +20,14 @@
  * gp_domain_normalize - `in` may have upper case, U-labels in UTF-8 and one
  * final dot.  Labels do not begin or end with a hyphen; underscores are
  * allowed anywhere.  A single label is a domain too.
- * GP_OK: `out` has the one spelling.  GP_PERM: no domain name; err says why.
- * Idempotent.
+ *
+ * A U-label is mapped as UTS 46 says (nontransitional) and must be valid in
+ * IDNA2008; only "." is a full stop.  An A-label must be one that a valid
+ * U-label or an emoji label stands behind, so that no name has two spellings.
+ * `in` is read to its length, not to a NUL, and must not overlap `out`.
+ *
+ * GP_OK: `out` has the one spelling.  GP_PERM: no domain name; `out` is "",
+ * err says why and holds no byte of `in`.  Idempotent.
  */
 GP_MUST_USE enum gp_rc gp_domain_normalize(struct gp_str in,
     char out[GP_DOMAIN_TEXT], struct gp_err *err);
