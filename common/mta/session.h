@@ -3,24 +3,22 @@
  * the MTA's events and a milter's table of handlers.
  *
  * No libmilter here: milter.c translates, and the tests drive the same
- * functions with a fake MTA.  The order of events is checked; an event that
- * can not come now, or one past a bound, ends the session with a tempfail
- * (never the process).
+ * functions with a fake MTA.  An event that can not come now, or one past a
+ * bound, breaks the session: from then on every answer is a tempfail, until
+ * the connection ends.  It never ends the process.
  *
- *   state      event          next state
- *   -------    -----------    ----------------------------------------------
- *   START      connect        CONNECTED
- *   CONNECTED  helo           CONNECTED (again: allowed, RFC 5321 4.1.4)
- *   CONNECTED  mail           MESSAGE       a struct gp_msg is made
- *   MESSAGE    rcpt           MESSAGE
- *   MESSAGE    header         HEADERS
- *   HEADERS    header         HEADERS
- *   MESSAGE,HEADERS  eoh      BODY
- *   BODY       body           BODY
- *   MESSAGE,HEADERS,BODY eom  CONNECTED     effects are ready, msg ends after
- *   any        abort          CONNECTED     the message is forgotten
- *   any        close          the end
- *   BROKEN     any            BROKEN        every answer is a tempfail
+ *   state            event     next state
+ *   ---------------  -------   -------------------------------------------
+ *   START            connect   IDLE
+ *   IDLE             helo      IDLE        (again: RFC 5321 4.1.4)
+ *   any but START    mail      MESSAGE     an unfinished message is forgotten
+ *   MESSAGE          rcpt      MESSAGE
+ *   MESSAGE,HEADERS  header    HEADERS
+ *   MESSAGE,HEADERS  eoh       BODY
+ *   MESSAGE,HEADERS,BODY  body BODY
+ *   MESSAGE,HEADERS,BODY  eom  DONE        effects are ready to be applied
+ *   any but START    abort     IDLE        the message is forgotten
+ *   any              other     BROKEN      and BROKEN stays BROKEN
  *
  * Handlers return a verdict and record effects (header edits, quarantine);
  * the glue applies effects at end of message and only when the message goes
@@ -38,6 +36,7 @@
 #include "core/addr.h"
 #include "core/authres.h"
 #include "core/direction.h"
+#include "core/domain.h"
 #include "core/logfmt.h"
 #include "core/policy.h"
 #include "core/verdict.h"
@@ -49,19 +48,25 @@ struct gp_env;
 struct gp_session;
 struct gp_msg;
 
-/* What a milter is made of.  A NULL handler is never called, and where no
- * other part needs the event, the MTA is told not to send it. */
+/*
+ * What a milter is made of.  A NULL handler is never called, and where no
+ * other part needs the event, the MTA is told not to send it.  Only RCPT and
+ * the end of the message are answered; MAIL, header and body are events to
+ * learn from, and the MTA need not wait for us there (SMFIP_NR_*).
+ */
 struct gp_milter {
 	const char *name;  /* "spf": gatepost-spf, its paths and its labels */
 	size_t state_size; /* bytes of zeroed m->state for each message */
-	struct gp_verdict (*on_mail)(struct gp_msg *m);
+	void (*on_mail)(struct gp_msg *m);
 	struct gp_verdict (
 	    *on_rcpt)(struct gp_msg *m, const struct gp_addr *rcpt);
-	struct gp_verdict (*on_header)(struct gp_msg *m, struct gp_str name,
+	void (*on_header)(struct gp_msg *m, struct gp_str name,
 	    struct gp_str value);
-	struct gp_verdict (*on_eoh)(struct gp_msg *m);
-	struct gp_verdict (*on_body)(struct gp_msg *m, struct gp_str chunk);
+	void (*on_eoh)(struct gp_msg *m);
+	void (*on_body)(struct gp_msg *m, struct gp_str chunk);
 	struct gp_verdict (*on_eom)(struct gp_msg *m);
+	/* add " key=value" about this message to its log line */
+	void (*describe)(const struct gp_msg *m, struct gp_logline *line);
 };
 
 /* The process: what all sessions share. */
@@ -120,37 +125,37 @@ struct gp_session {
 	struct gp_session_private *priv;
 };
 
-/* -- events: called by the glue and by the fake MTA --------------------- */
+/* -- events: called by the glue and by the fake MTA -------------------- */
 
-struct gp_session *gp_session_new(const struct gp_app *app,
-    const struct gp_env *env); /* env is borrowed until gp_session_free */
+/* gp_session_new - `app` and `env` are borrowed until gp_session_free. */
+struct gp_session *
+gp_session_new(const struct gp_app *app, const struct gp_env *env);
 void gp_session_free(struct gp_session *s); /* close; NULL is allowed */
 
-struct gp_verdict
-gp_session_connect(struct gp_session *s, const struct gp_connect *c);
-struct gp_verdict gp_session_helo(struct gp_session *s, const char *helo);
+void gp_session_connect(struct gp_session *s, const struct gp_connect *c);
+void gp_session_helo(struct gp_session *s, const char *helo);
 
 /* `auth_login` is {auth_authen} or NULL, `verified_cert` is {verify} = OK. */
-struct gp_verdict gp_session_mail(struct gp_session *s, const char *arg,
+void gp_session_mail(struct gp_session *s, const char *arg,
     const char *auth_login, bool verified_cert);
 struct gp_verdict gp_session_rcpt(struct gp_session *s, const char *arg);
-struct gp_verdict
+void
 gp_session_header(struct gp_session *s, const char *name, const char *value);
-struct gp_verdict gp_session_eoh(struct gp_session *s);
-struct gp_verdict
-gp_session_body(struct gp_session *s, const void *p, size_t n);
+void gp_session_eoh(struct gp_session *s);
+void gp_session_body(struct gp_session *s, const void *p, size_t n);
 struct gp_verdict gp_session_eom(struct gp_session *s);
 void gp_session_abort(struct gp_session *s);
 
-/* gp_session_queue_id - {i}, when the MTA knows it; may come late. */
+/* gp_session_queue_id - {i} of the message, when the MTA knows it (Postfix:
+ * from DATA on); NULL is ignored. */
 void gp_session_queue_id(struct gp_session *s, const char *queue_id);
 
-/* After gp_session_eom: the effects in the order to apply them, valid until
- * the next event.  Empty unless the verdict was continue or accept. */
+/* gp_session_effects - after gp_session_eom, in the order to apply them, as
+ * long as the message lives.  None unless the verdict was `continue`. */
 const struct gp_effect *
 gp_session_effects(const struct gp_session *s, size_t *n);
 
-/* -- for handlers -------------------------------------------------------- */
+/* -- for handlers ------------------------------------------------------ */
 
 /* gp_msg_deadline - nothing in this callback may wait longer than `ms`. */
 void gp_msg_deadline(struct gp_msg *m, int64_t ms);
@@ -165,8 +170,5 @@ void gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar);
 
 /* gp_msg_hold - quarantine the message, for this reason. */
 void gp_msg_hold(struct gp_msg *m, const char *reason);
-
-/* gp_msg_log - one decision; starts the line with id, client and sender. */
-void gp_msg_log_start(const struct gp_msg *m, struct gp_logline *line);
 
 #endif

@@ -1,0 +1,573 @@
+/* See session.h. */
+#include "mta/session.h"
+
+#include "base/xalloc.h"
+#include "io/clock.h"
+#include "io/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum state { START, IDLE, MESSAGE, HEADERS, BODY, DONE, BROKEN };
+
+/* An arriving field that may be taken for ours. */
+struct claim {
+	unsigned index;      /* among the fields of that name, from 1 */
+	struct gp_str value; /* p == NULL: too long to be one of ours */
+};
+
+/* A field of ours is some hundred bytes; nothing longer is kept. */
+#define OWN_FIELD_MAX 16384
+
+struct gp_session_private {
+	enum state state;
+	struct gp_msg msg;
+	struct gp_arena *msg_arena;
+	char *helo;
+
+	unsigned authres_seen; /* fields of that name in this message */
+	struct claim *claims;
+	size_t n_claims, cap_claims, claim_bytes;
+
+	struct gp_effect *effects; /* deletions first, see order_effects */
+	size_t n_effects, cap_effects;
+	bool holding;
+	enum gp_disposition would; /* the strictest that monitoring spared */
+};
+
+static const char *const state_names[] = { "start", "idle", "message",
+	"headers", "body", "done", "broken" };
+
+struct gp_session *
+gp_session_new(const struct gp_app *app, const struct gp_env *env)
+{
+	struct gp_session *s = gp_xcalloc(1, sizeof(*s));
+
+	s->app = app;
+	s->env = env;
+	s->arena = gp_arena_new();
+	s->helo = "";
+	s->authserv_id = app->host;
+	s->priv = gp_xcalloc(1, sizeof(*s->priv));
+	s->priv->msg_arena = gp_arena_new();
+	gp_metrics_add(app->metrics, GP_M_SESSIONS, 0, 1);
+	gp_metrics_add(app->metrics, GP_M_SESSIONS_OPEN, 0, 1);
+	return s;
+}
+
+/* Forget the message and all that was learned about it. */
+static void
+forget(struct gp_session *s)
+{
+	struct gp_session_private *p = s->priv;
+
+	s->msg = NULL;
+	free(p->claims);
+	free(p->effects);
+	*p = (struct gp_session_private){ .state = p->state,
+		.msg_arena = p->msg_arena,
+		.helo = p->helo };
+	gp_arena_clear(p->msg_arena);
+}
+
+void
+gp_session_free(struct gp_session *s)
+{
+	if (s == NULL)
+		return;
+	forget(s);
+	gp_metrics_add(s->app->metrics, GP_M_SESSIONS_OPEN, 0, -1);
+	gp_arena_free(s->priv->msg_arena);
+	gp_arena_free(s->arena);
+	free(s->priv->helo);
+	free(s->priv);
+	free(s);
+}
+
+static void
+break_session(struct gp_session *s, const char *what)
+{
+	char ip[GP_IP_TEXT];
+
+	if (s->priv->state == BROKEN)
+		return;
+	gp_log(GP_LOG_WARNING, "NOQUEUE: client=%s error=\"%s in state %s\"",
+	    gp_ip_format(&s->connect.client, ip), what,
+	    state_names[s->priv->state]);
+	gp_metrics_add(s->app->metrics, GP_M_PROTOCOL_ERRORS, 0, 1);
+	s->priv->state = BROKEN;
+	forget(s);
+}
+
+/* The event may come in the states of the mask (1 << STATE), else break. */
+static bool
+expect(struct gp_session *s, unsigned states, const char *event)
+{
+	if ((states & (1U << s->priv->state)) != 0)
+		return true;
+	break_session(s, event);
+	return false;
+}
+
+/* Text from the MTA: bounded, and without control characters. */
+static bool
+acceptable(struct gp_session *s, const char *text, size_t max,
+    const char *event)
+{
+	size_t n = 0;
+
+	for (; text[n] != '\0' && n <= max; n++) {
+		if ((unsigned char)text[n] < 0x20 || text[n] == 0x7f) {
+			break_session(s, event);
+			return false;
+		}
+	}
+	if (n <= max)
+		return true;
+	break_session(s, event);
+	return false;
+}
+
+static const char *
+copy_or_null(struct gp_arena *a, const char *text, size_t max)
+{
+	return text == NULL ? NULL
+	                    : gp_arena_strndup(a, text, strnlen(text, max));
+}
+
+void
+gp_session_connect(struct gp_session *s, const struct gp_connect *c)
+{
+	const struct gp_globals *g = gp_config_globals(s->env->config);
+	char id[GP_DOMAIN_TEXT];
+
+	if (!expect(s, 1U << START, "connect"))
+		return;
+	s->connect = *c;
+	s->connect.client_name =
+	    copy_or_null(s->arena, c->client_name, GP_DOMAIN_MAX);
+	s->connect.daemon_name =
+	    copy_or_null(s->arena, c->daemon_name, GP_DOMAIN_MAX);
+	s->connect.mta_name =
+	    copy_or_null(s->arena, c->mta_name, GP_DOMAIN_MAX);
+	if (g->authserv_id != NULL)
+		s->authserv_id = g->authserv_id;
+	else if (s->connect.mta_name != NULL &&
+		 gp_domain_normalize(gp_str(s->connect.mta_name), id, NULL) ==
+		     GP_OK)
+		s->authserv_id = gp_arena_strdup(s->arena, id);
+	s->priv->state = IDLE;
+}
+
+void
+gp_session_helo(struct gp_session *s, const char *helo)
+{
+	if (!expect(s, 1U << IDLE | 1U << DONE | 1U << MESSAGE, "helo") ||
+	    !acceptable(s, helo, GP_HELO_MAX, "bad HELO argument"))
+		return;
+	free(s->priv->helo);
+	s->priv->helo = gp_xstrdup(helo);
+	s->helo = s->priv->helo;
+}
+
+/* In or out, by DESIGN.md section 5. */
+static void
+set_direction(struct gp_msg *m, const char *auth_login, bool verified_cert)
+{
+	const struct gp_session *s = m->session;
+	const struct gp_direction_facts facts = { .client = s->connect.client,
+		.local = s->connect.local,
+		.daemon_name = s->connect.daemon_name,
+		.auth_login = auth_login,
+		.verified_cert = verified_cert };
+
+	m->direction =
+	    gp_direction_decide(&gp_config_globals(s->env->config)->trust,
+		&facts, &m->direction_why);
+	gp_metrics_add(s->app->metrics, GP_M_MESSAGES,
+	    m->direction == GP_OUTBOUND, 1);
+}
+
+void
+gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
+    bool verified_cert)
+{
+	const unsigned states = ~(1U << START | 1U << BROKEN);
+	const struct gp_milter *milter = s->app->milter;
+	const struct gp_globals *g = gp_config_globals(s->env->config);
+	struct gp_msg *m = &s->priv->msg;
+
+	if (!expect(s, states, "MAIL") ||
+	    !acceptable(s, arg, GP_PATH_MAX, "bad MAIL argument"))
+		return;
+	forget(s);
+	m->session = s;
+	m->arena = s->priv->msg_arena;
+	m->state = gp_arena_alloc(m->arena, milter->state_size);
+	m->queue_id = "";
+	m->sender_readable = gp_addr_parse(gp_str(arg), false, m->arena,
+				 &m->sender, NULL) == GP_OK;
+	m->dns = (struct gp_dns_scope){ .dns = s->env->dns,
+		.arena = m->arena,
+		.deadline_us = gp_clock_us(),
+		.budget = g->resolver.max_queries };
+	set_direction(m, auth_login, verified_cert);
+	s->msg = m;
+	s->priv->state = MESSAGE;
+	if (milter->on_mail != NULL)
+		milter->on_mail(m);
+}
+
+/* -- the log: one line for each decision ------------------------------- */
+
+static void
+log_decision(const struct gp_msg *m, const struct gp_addr *rcpt,
+    const struct gp_verdict *v)
+{
+	const struct gp_session_private *p = m->session->priv;
+	struct gp_logline line;
+	char ip[GP_IP_TEXT];
+
+	gp_logline_start(&line, gp_str(m->queue_id));
+	gp_logline_adds(&line, "client",
+	    gp_ip_format(&m->session->connect.client, ip));
+	gp_logline_adds(&line, "action",
+	    v->action == GP_CONTINUE && p->holding ? "hold"
+						   : gp_action_name(v->action));
+	gp_logline_adds(&line, "why", v->why);
+	if (p->would != GP_DO_TAG)
+		gp_logline_adds(&line, "would", gp_disposition_name(p->would));
+	if (m->session->app->milter->describe != NULL)
+		m->session->app->milter->describe(m, &line);
+	if (m->direction == GP_OUTBOUND)
+		gp_logline_adds(&line, "outbound", m->direction_why);
+	gp_logline_add(&line, "from", m->sender.raw);
+	if (rcpt != NULL)
+		gp_logline_add(&line, "to", rcpt->raw);
+	gp_logline_adds(&line, "helo", m->session->helo);
+	gp_log(GP_LOG_INFO, "%s", line.text);
+}
+
+static void
+count_action(const struct gp_session *s, const struct gp_verdict *v)
+{
+	gp_metrics_add(s->app->metrics, GP_M_ACTIONS, v->action, 1);
+}
+
+static struct gp_verdict
+broken_verdict(const struct gp_session *s)
+{
+	struct gp_verdict v = gp_tempfail("4.5.2",
+	    "the mail filter could not follow this session", "protocol-error");
+
+	count_action(s, &v);
+	return v;
+}
+
+/* -- envelope ---------------------------------------------------------- */
+
+/* Strictness of what monitoring spared: reject over tempfail over hold. */
+static unsigned
+strictness(enum gp_disposition d)
+{
+	switch (d) {
+	case GP_DO_TAG:
+		return 0;
+	case GP_DO_HOLD:
+		return 1;
+	case GP_DO_TEMPFAIL:
+		return 2;
+	case GP_DO_REJECT:
+		break;
+	}
+	return 3;
+}
+
+static void
+note_monitored(struct gp_session *s, const struct gp_verdict *v)
+{
+	if (!v->monitored)
+		return;
+	gp_metrics_add(s->app->metrics, GP_M_WOULD, v->disposition, 1);
+	if (strictness(v->disposition) > strictness(s->priv->would))
+		s->priv->would = v->disposition;
+}
+
+struct gp_verdict
+gp_session_rcpt(struct gp_session *s, const char *arg)
+{
+	const struct gp_milter *milter = s->app->milter;
+	struct gp_verdict v = gp_continue();
+	struct gp_addr rcpt;
+
+	if (!expect(s, 1U << MESSAGE, "RCPT") ||
+	    !acceptable(s, arg, GP_PATH_MAX, "bad RCPT argument"))
+		return broken_verdict(s);
+	if (s->msg->recipients >= GP_RCPTS_MAX)
+		v = gp_tempfail("4.5.3", "too many recipients", "limit");
+	/* one that can not be read has no domain, so the global policy holds;
+	 * whether it is an address at all is for the MTA to say */
+	else if (gp_addr_parse(gp_str(arg), true, s->msg->arena, &rcpt, NULL) !=
+		 GP_OK)
+		rcpt.domain = NULL;
+	if (v.action == GP_CONTINUE && milter->on_rcpt != NULL)
+		v = milter->on_rcpt(s->msg, &rcpt);
+	note_monitored(s, &v);
+	count_action(s, &v);
+	if (v.action == GP_CONTINUE)
+		s->msg->recipients++;
+	else
+		log_decision(s->msg, &rcpt, &v);
+	return v;
+}
+
+void
+gp_session_queue_id(struct gp_session *s, const char *queue_id)
+{
+	if (s->msg == NULL || queue_id == NULL || *s->msg->queue_id != '\0')
+		return;
+	s->msg->queue_id =
+	    gp_arena_strndup(s->msg->arena, queue_id, strnlen(queue_id, 64));
+}
+
+/* -- header ------------------------------------------------------------ */
+
+static bool
+claims_us(const struct gp_session *s, struct gp_str value)
+{
+	const struct gp_strings *ids =
+	    &gp_config_globals(s->env->config)->own_ids;
+
+	if (gp_authres_claims(value, s->authserv_id))
+		return true;
+	for (size_t i = 0; i < ids->n; i++)
+		if (gp_authres_claims(value, ids->v[i]))
+			return true;
+	return false;
+}
+
+static void
+keep_claim(struct gp_session *s, struct gp_str value)
+{
+	struct gp_session_private *p = s->priv;
+	struct claim *c;
+
+	if (p->n_claims >= GP_FIELDS_MAX) {
+		break_session(s, "too many " GP_AUTHRES_NAME " fields");
+		return;
+	}
+	if (p->n_claims == p->cap_claims) {
+		p->cap_claims = p->cap_claims * 2 + 4;
+		p->claims =
+		    gp_xrealloc(p->claims, p->cap_claims, sizeof(*p->claims));
+	}
+	c = &p->claims[p->n_claims++];
+	*c = (struct claim){ .index = p->authres_seen };
+	if (value.n > OWN_FIELD_MAX ||
+	    p->claim_bytes + value.n > GP_FIELDS_BYTES)
+		return;
+	p->claim_bytes += value.n;
+	c->value = gp_arena_dup(s->msg->arena, value);
+}
+
+void
+gp_session_header(struct gp_session *s, const char *name, const char *value)
+{
+	struct gp_str n = gp_str_trim(gp_str(name));
+	struct gp_str v = gp_str(value);
+
+	if (!expect(s, 1U << MESSAGE | 1U << HEADERS, "header"))
+		return;
+	s->priv->state = HEADERS;
+	if (n.n + v.n > GP_FIELD_MAX) {
+		break_session(s, "over-long header field");
+		return;
+	}
+	if (gp_str_eq_nocase(n, GP_STR(GP_AUTHRES_NAME))) {
+		s->priv->authres_seen++;
+		if (claims_us(s, v))
+			keep_claim(s, v);
+	}
+	if (s->msg != NULL && s->app->milter->on_header != NULL)
+		s->app->milter->on_header(s->msg, n, v);
+}
+
+void
+gp_session_eoh(struct gp_session *s)
+{
+	if (!expect(s, 1U << MESSAGE | 1U << HEADERS, "end of header"))
+		return;
+	s->priv->state = BODY;
+	if (s->app->milter->on_eoh != NULL)
+		s->app->milter->on_eoh(s->msg);
+}
+
+void
+gp_session_body(struct gp_session *s, const void *p, size_t n)
+{
+	const unsigned states = 1U << MESSAGE | 1U << HEADERS | 1U << BODY;
+
+	if (!expect(s, states, "body"))
+		return;
+	s->priv->state = BODY;
+	if (s->app->milter->on_body != NULL)
+		s->app->milter->on_body(s->msg, gp_str_n(p, n));
+}
+
+/* -- end of message ---------------------------------------------------- */
+
+static struct gp_effect *
+add_effect(struct gp_session *s, enum gp_effect_kind kind)
+{
+	struct gp_session_private *p = s->priv;
+
+	if (p->n_effects == p->cap_effects) {
+		p->cap_effects = p->cap_effects * 2 + 4;
+		p->effects = gp_xrealloc(p->effects, p->cap_effects,
+		    sizeof(*p->effects));
+	}
+	p->effects[p->n_effects] = (struct gp_effect){ .kind = kind };
+	return &p->effects[p->n_effects++];
+}
+
+/* Deletions first and from the last index up, since each renumbers those
+ * behind it; then what goes on top; holding comes last. */
+static int
+compare_effects(const void *a, const void *b)
+{
+	const struct gp_effect *x = a;
+	const struct gp_effect *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->index != y->index)
+		return x->index > y->index ? -1 : 1;
+	return 0;
+}
+
+struct gp_verdict
+gp_session_eom(struct gp_session *s)
+{
+	const unsigned states = 1U << MESSAGE | 1U << HEADERS | 1U << BODY;
+	struct gp_session_private *p = s->priv;
+	struct gp_verdict v = gp_continue();
+
+	if (!expect(s, states, "end of message"))
+		return broken_verdict(s);
+	if (s->app->milter->on_eom != NULL)
+		v = s->app->milter->on_eom(s->msg);
+	p->state = DONE;
+	note_monitored(s, &v);
+	count_action(s, &v);
+	if (v.action == GP_CONTINUE && p->n_effects > 1)
+		qsort(p->effects, p->n_effects, sizeof(*p->effects),
+		    compare_effects);
+	else if (v.action != GP_CONTINUE)
+		p->n_effects = 0;
+	if (p->holding && v.action == GP_CONTINUE)
+		gp_metrics_add(s->app->metrics, GP_M_HELD, 0, 1);
+	log_decision(s->msg, NULL, &v);
+	return v;
+}
+
+const struct gp_effect *
+gp_session_effects(const struct gp_session *s, size_t *n)
+{
+	*n = s->priv->state == DONE ? s->priv->n_effects : 0;
+	return s->priv->effects;
+}
+
+void
+gp_session_abort(struct gp_session *s)
+{
+	if (s->priv->state == START || s->priv->state == BROKEN)
+		return;
+	s->priv->state = IDLE;
+	forget(s);
+}
+
+/* -- for handlers ------------------------------------------------------ */
+
+void
+gp_msg_deadline(struct gp_msg *m, int64_t ms)
+{
+	m->dns.deadline_us = gp_time_add(gp_clock_us(), ms * GP_US_PER_MS);
+}
+
+static struct gp_seal_facts
+seal_facts(const struct gp_msg *m)
+{
+	return (struct gp_seal_facts){ .queue_id = gp_str(m->queue_id),
+		.client = m->session->connect.client,
+		.mail_from = m->sender.raw,
+		.minute = gp_clock_wall_s() / 60 };
+}
+
+/* The key is only read; the MAC function's argument is not const. */
+static void
+seal_mac(void *arg, struct gp_str data, uint8_t mac[GP_SEAL_MAC_BYTES])
+{
+	const struct gp_app *app = *(const struct gp_app *const *)arg;
+	struct gp_seal_key key = app->seal;
+
+	gp_seal_key_mac(&key, data, mac);
+}
+
+static bool
+sealed(struct gp_msg *m, const struct claim *c)
+{
+	const struct gp_seal_facts facts = seal_facts(m);
+	const struct gp_app *app = m->session->app;
+	struct gp_authres ar;
+
+	return c->value.p != NULL &&
+	       gp_authres_parse(c->value, m->arena, &ar, NULL) == GP_OK &&
+	       gp_seal_check(&ar, &facts, seal_mac, &app);
+}
+
+void
+gp_msg_drop_forged_authres(struct gp_msg *m)
+{
+	struct gp_session *s = m->session;
+
+	for (size_t i = 0; i < s->priv->n_claims; i++) {
+		const struct claim *c = &s->priv->claims[i];
+		struct gp_effect *e;
+
+		if (sealed(m, c))
+			continue;
+		e = add_effect(s, GP_EFFECT_DELETE);
+		e->name = GP_AUTHRES_NAME;
+		e->index = c->index;
+		gp_metrics_add(s->app->metrics, GP_M_FORGED, 0, 1);
+	}
+}
+
+void
+gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar)
+{
+	const struct gp_seal_facts facts = seal_facts(m);
+	const struct gp_app *app = m->session->app;
+	struct gp_effect *e;
+	struct gp_buf text;
+
+	if (ar->n == 0)
+		return;
+	ar->id = gp_str(m->session->authserv_id);
+	gp_seal_add(ar, &facts, seal_mac, &app, m->arena);
+	gp_buf_init(&text, GP_FIELD_MAX);
+	gp_authres_format(ar, &text);
+	e = add_effect(m->session, GP_EFFECT_INSERT);
+	e->name = GP_AUTHRES_NAME;
+	e->value = gp_arena_strdup(m->arena, gp_buf_cstr(&text));
+	gp_buf_clear(&text);
+}
+
+void
+gp_msg_hold(struct gp_msg *m, const char *reason)
+{
+	struct gp_effect *e = add_effect(m->session, GP_EFFECT_HOLD);
+
+	e->name = gp_arena_strdup(m->arena, reason);
+	m->session->priv->holding = true;
+}
