@@ -14,7 +14,7 @@
 #include "mta/milter.h"
 #include "mta/spf_check.h"
 
-static struct gp_verdict
+static void
 spf_on_mail(struct gp_msg *m)
 {
 	const struct gp_spf_checking *how =
@@ -28,7 +28,7 @@ spf_on_mail(struct gp_msg *m)
 	struct gp_spf_identity id;
 
 	if (m->direction == GP_OUTBOUND)
-		return gp_continue();
+		return;
 	gp_msg_deadline(m, how->timeout_ms);
 	id = gp_spf_identity_mail_from(&m->sender, m->sender_readable, helo,
 	    m->arena);
@@ -36,12 +36,11 @@ spf_on_mail(struct gp_msg *m)
 	spf->mail_from = gp_spf_check(&checker, &m->dns,
 	    &m->session->connect.client, helo, &id, &queries);
 	if (spf->by_helo || !m->sender_readable || !how->helo)
-		return gp_continue();
+		return;
 	id = gp_spf_identity_helo(helo, m->arena);
 	if (id.askable)
 		spf->helo = gp_spf_check(&checker, &m->dns,
 		    &m->session->connect.client, helo, &id, &queries);
-	return gp_continue();
 }
 
 static struct gp_verdict
@@ -76,12 +75,19 @@ spf_on_eom(struct gp_msg *m)
 	return gp_continue();
 }
 
+static void
+spf_describe(const struct gp_msg *m, struct gp_logline *line)
+{
+	gp_spf_describe(m->state, line);
+}
+
 static const struct gp_milter spf_milter = {
 	.name = "spf",
 	.state_size = sizeof(struct gp_spf_message),
 	.on_mail = spf_on_mail,
 	.on_rcpt = spf_on_rcpt,
 	.on_eom = spf_on_eom,
+	.describe = spf_describe,
 };
 
 int

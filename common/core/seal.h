@@ -31,7 +31,7 @@ struct gp_seal_facts {
 };
 
 /* Keyed MAC over data; `arg` is the caller's. */
-typedef void (*gp_seal_mac_fn)(void *arg, struct gp_str data,
+typedef void (*gp_seal_mac_fn)(const void *arg, struct gp_str data,
     uint8_t mac[GP_SEAL_MAC_BYTES]);
 
 /*
@@ -39,7 +39,7 @@ typedef void (*gp_seal_mac_fn)(void *arg, struct gp_str data,
  * must have one); memory from `arena`.
  */
 void gp_seal_add(struct gp_authres *ar, const struct gp_seal_facts *facts,
-    gp_seal_mac_fn mac, void *arg, struct gp_arena *arena);
+    gp_seal_mac_fn mac, const void *arg, struct gp_arena *arena);
 
 /*
  * gp_seal_check - is `ar` sealed for these facts, by this key, within the
@@ -48,6 +48,6 @@ void gp_seal_add(struct gp_authres *ar, const struct gp_seal_facts *facts,
  * the last result is false.  The comparison takes constant time.
  */
 bool gp_seal_check(struct gp_authres *ar, const struct gp_seal_facts *facts,
-    gp_seal_mac_fn mac, void *arg);
+    gp_seal_mac_fn mac, const void *arg);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "core/addr.h"
 #include "core/authres.h"
+#include "core/logfmt.h"
 #include "core/policy.h"
 #include "core/verdict.h"
 
@@ -70,5 +71,9 @@ struct gp_verdict gp_spf_decide(const struct gp_spf_policy *policy,
  */
 void gp_spf_authres(const struct gp_spf_message *spf, struct gp_arena *arena,
     struct gp_authres *ar);
+
+/* gp_spf_describe - " spf=fail domain=... reason=... helo-spf=..." for the
+ * log; nothing when nothing was checked. */
+void gp_spf_describe(const struct gp_spf_message *spf, struct gp_logline *line);
 
 #endif

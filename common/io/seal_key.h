@@ -28,7 +28,7 @@ GP_MUST_USE enum gp_rc
 gp_seal_key_load(const char *path, struct gp_seal_key *out, struct gp_err *err);
 
 /* gp_seal_key_mac - a gp_seal_mac_fn; `arg` is a struct gp_seal_key. */
-void
-gp_seal_key_mac(void *arg, struct gp_str data, uint8_t mac[GP_SEAL_MAC_BYTES]);
+void gp_seal_key_mac(const void *arg, struct gp_str data,
+    uint8_t mac[GP_SEAL_MAC_BYTES]);
 
 #endif

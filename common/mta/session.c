@@ -503,26 +503,16 @@ seal_facts(const struct gp_msg *m)
 		.minute = gp_clock_wall_s() / 60 };
 }
 
-/* The key is only read; the MAC function's argument is not const. */
-static void
-seal_mac(void *arg, struct gp_str data, uint8_t mac[GP_SEAL_MAC_BYTES])
-{
-	const struct gp_app *app = *(const struct gp_app *const *)arg;
-	struct gp_seal_key key = app->seal;
-
-	gp_seal_key_mac(&key, data, mac);
-}
-
 static bool
 sealed(struct gp_msg *m, const struct claim *c)
 {
 	const struct gp_seal_facts facts = seal_facts(m);
-	const struct gp_app *app = m->session->app;
 	struct gp_authres ar;
 
 	return c->value.p != NULL &&
 	       gp_authres_parse(c->value, m->arena, &ar, NULL) == GP_OK &&
-	       gp_seal_check(&ar, &facts, seal_mac, &app);
+	       gp_seal_check(&ar, &facts, gp_seal_key_mac,
+		   &m->session->app->seal);
 }
 
 void
@@ -547,14 +537,14 @@ void
 gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar)
 {
 	const struct gp_seal_facts facts = seal_facts(m);
-	const struct gp_app *app = m->session->app;
 	struct gp_effect *e;
 	struct gp_buf text;
 
 	if (ar->n == 0)
 		return;
 	ar->id = gp_str(m->session->authserv_id);
-	gp_seal_add(ar, &facts, seal_mac, &app, m->arena);
+	gp_seal_add(ar, &facts, gp_seal_key_mac, &m->session->app->seal,
+	    m->arena);
 	gp_buf_init(&text, GP_FIELD_MAX);
 	gp_authres_format(ar, &text);
 	e = add_effect(m->session, GP_EFFECT_INSERT);
