@@ -17,9 +17,13 @@
  * all later ones, ignore PIPE.  Call before any thread exists. */
 void gp_daemon_block_signals(void);
 
-/* gp_daemon_make_dir - make `path` (and its parents) when it is not there. */
-GP_MUST_USE enum gp_rc
-gp_daemon_make_dir(const char *path, mode_t mode, struct gp_err *err);
+/*
+ * gp_daemon_make_dir - make `path` (and its parents) when it is not there; a
+ * folder that was made belongs to `user` ("name" or "name:group"; NULL: us).
+ * One that exists is left as it is.
+ */
+GP_MUST_USE enum gp_rc gp_daemon_make_dir(const char *path, mode_t mode,
+    const char *user, struct gp_err *err);
 
 /*
  * gp_daemon_lock - take the lock file `path` and write our pid into it.  The

@@ -46,6 +46,10 @@ GP_MUST_USE enum gp_rc gp_dns_open_zone(struct gp_str zone,
 /* gp_dns_close - waits for the pump; nobody may be in gp_dns_query. */
 void gp_dns_close(struct gp_dns *dns); /* NULL is allowed */
 
+/* gp_dns_cancel - for a process that is about to end: questions under way and
+ * all later ones get GP_TEMP "shutting down" at once.  From any thread. */
+void gp_dns_cancel(struct gp_dns *dns);
+
 /* One message's share of the resolver. */
 struct gp_dns_scope {
 	struct gp_dns *dns;

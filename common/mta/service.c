@@ -1,0 +1,471 @@
+/* See service.h. */
+#include "mta/service.h"
+
+#include "base/xalloc.h"
+#include "io/clock.h"
+#include "io/control.h"
+#include "io/daemon.h"
+#include "io/log.h"
+#include "io/policy_file.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* A resolver outlives a policy that did not change it. */
+struct shared_dns {
+	atomic_uint refs;
+	struct gp_dns *dns;
+};
+
+/* What sessions hold; `env` is the first member on purpose. */
+struct world {
+	struct gp_env env;
+	atomic_uint refs;
+	struct gp_config *config;
+	struct shared_dns *dns;
+};
+
+struct gp_service {
+	struct gp_app app;
+	const struct gp_options *options;
+	char *socket;
+	int lock_fd;
+	int64_t started_us;
+	struct gp_control *control;
+
+	pthread_mutex_t reloading; /* one reload at a time */
+	pthread_mutex_t lock;      /* guards what follows */
+	struct world *world;
+	char *last_problems; /* of the last reload, NULL when it was good */
+};
+
+/* -- policy and resolver as one counted whole -------------------------- */
+
+static void
+dns_unref(struct shared_dns *d)
+{
+	if (atomic_fetch_sub(&d->refs, 1) != 1)
+		return;
+	gp_dns_close(d->dns);
+	free(d);
+}
+
+static void
+world_unref(struct world *w)
+{
+	if (atomic_fetch_sub(&w->refs, 1) != 1)
+		return;
+	dns_unref(w->dns);
+	gp_config_unref(w->config);
+	free(w);
+}
+
+static bool
+same_strings(const struct gp_strings *a, const struct gp_strings *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_resolver(const struct gp_resolver_policy *a,
+    const struct gp_resolver_policy *b)
+{
+	return same_strings(&a->servers, &b->servers) &&
+	       a->timeout_ms == b->timeout_ms && a->tries == b->tries &&
+	       a->cache_bytes == b->cache_bytes;
+}
+
+/*
+ * A world for this policy, whose reference it takes.  The resolver of `old`
+ * (NULL: none) goes on when its options did not change.
+ */
+static enum gp_rc
+world_new(struct gp_config *config, struct world *old, struct gp_metrics *m,
+    struct world **out, struct gp_err *err)
+{
+	const struct gp_resolver_policy *how =
+	    &gp_config_globals(config)->resolver;
+	struct world *w = gp_xcalloc(1, sizeof(*w));
+
+	if (old != NULL &&
+	    same_resolver(how, &gp_config_globals(old->config)->resolver)) {
+		w->dns = old->dns;
+		atomic_fetch_add(&w->dns->refs, 1);
+	} else {
+		struct gp_dns *dns;
+
+		if (gp_dns_open(how, m, &dns, err) != GP_OK) {
+			gp_config_unref(config);
+			free(w);
+			return GP_PERM;
+		}
+		w->dns = gp_xcalloc(1, sizeof(*w->dns));
+		w->dns->dns = dns;
+		atomic_init(&w->dns->refs, 1);
+	}
+	w->config = config;
+	w->env = (struct gp_env){ .config = config, .dns = w->dns->dns };
+	atomic_init(&w->refs, 1);
+	*out = w;
+	return GP_OK;
+}
+
+struct gp_env *
+gp_service_take(struct gp_service *s)
+{
+	struct world *w;
+
+	(void)pthread_mutex_lock(&s->lock);
+	w = s->world;
+	atomic_fetch_add(&w->refs, 1);
+	(void)pthread_mutex_unlock(&s->lock);
+	return &w->env;
+}
+
+void
+gp_service_release(struct gp_env *env)
+{
+	world_unref((struct world *)env);
+}
+
+/* -- reload ------------------------------------------------------------ */
+
+static void
+remember_outcome(struct gp_service *s, const char *problems)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	free(s->last_problems);
+	s->last_problems = problems == NULL ? NULL : gp_xstrdup(problems);
+	(void)pthread_mutex_unlock(&s->lock);
+	gp_metrics_add(s->app.metrics, GP_M_RELOADS, problems != NULL, 1);
+	gp_daemon_notify(
+	    problems == NULL
+		? "READY=1\nSTATUS=policy in force"
+		: "READY=1\nSTATUS=last reload failed, the old policy stays");
+}
+
+static void
+log_lines(enum gp_log_level level, const char *text)
+{
+	struct gp_str rest = gp_str(text);
+
+	while (rest.n > 0) {
+		struct gp_str line = gp_str_split(&rest, '\n');
+
+		if (line.n > 0)
+			gp_log(level, "%.*s", GP_STR_ARG(line));
+	}
+}
+
+static bool
+refuse_reload(struct gp_service *s, struct gp_buf *out, const char *problems)
+{
+	gp_buf_adds(out, problems);
+	log_lines(GP_LOG_ERROR, problems);
+	gp_log(GP_LOG_ERROR, "reload failed; the old policy stays in force");
+	remember_outcome(s, problems);
+	return false;
+}
+
+/* What a running daemon can not change is said, not silently ignored. */
+static void
+note_restart(const struct gp_service *s, const struct gp_config *config,
+    struct gp_buf *out)
+{
+	const char *socket = gp_config_listen(config, s->app.milter->name);
+
+	if (s->options->socket == NULL && strcmp(socket, s->socket) != 0) {
+		gp_buf_addf(out, "listen.%s = %s takes effect at a restart\n",
+		    s->app.milter->name, socket);
+		log_lines(GP_LOG_WARNING, gp_buf_cstr(out));
+	}
+}
+
+static bool
+reload(struct gp_service *s, struct gp_buf *out)
+{
+	struct gp_problems problems;
+	struct gp_config *config;
+	struct world *fresh;
+	struct world *old;
+	struct gp_err err;
+	bool ok = false;
+
+	gp_daemon_notify("RELOADING=1");
+	gp_problems_init(&problems);
+	if (gp_policy_load(s->options->config, &config, &problems) != GP_OK) {
+		(void)refuse_reload(s, out, gp_buf_cstr(&problems.text));
+		goto out;
+	}
+	if (world_new(config, s->world, s->app.metrics, &fresh, &err) !=
+	    GP_OK) {
+		(void)refuse_reload(s, out, err.msg);
+		goto out;
+	}
+	note_restart(s, config, out);
+	(void)pthread_mutex_lock(&s->lock);
+	old = s->world;
+	s->world = fresh;
+	(void)pthread_mutex_unlock(&s->lock);
+	world_unref(old);
+	gp_log(GP_LOG_INFO, "policy %016llx in force",
+	    (unsigned long long)gp_config_id(config));
+	remember_outcome(s, NULL);
+	ok = true;
+out:
+	gp_problems_clear(&problems);
+	return ok;
+}
+
+bool
+gp_service_reload(struct gp_service *s, struct gp_buf *out)
+{
+	bool ok;
+
+	(void)pthread_mutex_lock(&s->reloading);
+	ok = reload(s, out);
+	(void)pthread_mutex_unlock(&s->reloading);
+	return ok;
+}
+
+/* -- the control socket ------------------------------------------------ */
+
+static void
+status(struct gp_service *s, struct gp_buf *out)
+{
+	struct gp_env *env = gp_service_take(s);
+
+	gp_buf_addf(out, "program %s %s\npid %ld\nuptime_s %lld\n",
+	    s->options->program, GP_VERSION, (long)getpid(),
+	    (long long)((gp_clock_us() - s->started_us) / GP_US_PER_S));
+	gp_buf_addf(out, "socket %s\nconfig %s\npolicy %016llx\n", s->socket,
+	    s->options->config, (unsigned long long)gp_config_id(env->config));
+	gp_buf_addf(out, "sessions_open %lld\n",
+	    (long long)gp_metrics_get(s->app.metrics, GP_M_SESSIONS_OPEN, 0));
+	gp_service_release(env);
+	(void)pthread_mutex_lock(&s->lock);
+	gp_buf_adds(out, s->last_problems == NULL
+			     ? "last_reload ok\n"
+			     : "last_reload failed, the old policy stays:\n");
+	gp_buf_adds(out, s->last_problems == NULL ? "" : s->last_problems);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static bool
+on_request(void *arg, struct gp_str request, struct gp_buf *out)
+{
+	struct gp_service *s = arg;
+
+	if (gp_str_eq(request, GP_STR("ping"))) {
+		gp_buf_adds(out, "pong\n");
+	} else if (gp_str_eq(request, GP_STR("status"))) {
+		status(s, out);
+	} else if (gp_str_eq(request, GP_STR("stats"))) {
+		gp_metrics_set(s->app.metrics, GP_M_LOG_LOST, 0,
+		    (int64_t)gp_log_lost());
+		gp_metrics_format(s->app.metrics, out);
+	} else if (gp_str_eq(request, GP_STR("reload"))) {
+		return gp_service_reload(s, out);
+	} else {
+		gp_buf_adds(out,
+		    "unknown request; known: ping status stats reload\n");
+		return false;
+	}
+	return true;
+}
+
+/* -- start and stop ---------------------------------------------------- */
+
+static int
+say(const struct gp_options *o, int code, const char *what)
+{
+	(void)fprintf(stderr, "%s: %s\n", o->program, what);
+	return code;
+}
+
+static int
+load(const struct gp_options *o, struct gp_config **config)
+{
+	struct gp_problems problems;
+	enum gp_rc rc;
+
+	gp_problems_init(&problems);
+	rc = gp_policy_load(o->config, config, &problems);
+	if (rc != GP_OK) {
+		struct gp_str rest = gp_buf_str(&problems.text);
+
+		while (rest.n > 0) {
+			struct gp_str line = gp_str_split(&rest, '\n');
+
+			if (line.n > 0)
+				(void)fprintf(stderr, "%s: %.*s\n", o->program,
+				    GP_STR_ARG(line));
+		}
+	}
+	gp_problems_clear(&problems);
+	return rc == GP_OK ? 0 : EX_CONFIG;
+}
+
+int
+gp_service_check(const struct gp_options *o)
+{
+	struct gp_config *config = NULL;
+	int code = load(o, &config);
+
+	gp_config_unref(config);
+	return code;
+}
+
+static void
+find_host(char host[GP_DOMAIN_TEXT])
+{
+	char name[GP_DOMAIN_TEXT] = "";
+
+	(void)gethostname(name, sizeof(name) - 1);
+	if (gp_domain_normalize(gp_str(name), host, NULL) != GP_OK)
+		(void)snprintf(host, GP_DOMAIN_TEXT, "localhost");
+}
+
+/* Folders, user, lock, background: in this order, since the folders may need
+ * root, all that is in them shall be the user's, and the lock's process is
+ * the one that stays. */
+static int
+settle(struct gp_service *s)
+{
+	const struct gp_options *o = s->options;
+	struct gp_err err;
+	char path[512];
+	enum gp_rc rc;
+
+	if (gp_daemon_make_dir(o->runtime_dir, 0750, o->user, &err) != GP_OK ||
+	    gp_daemon_make_dir(o->state_dir, 0750, o->user, &err) != GP_OK)
+		return say(o, EX_CANTCREAT, err.msg);
+	if (o->user != NULL && gp_daemon_drop(o->user, &err) != GP_OK)
+		return say(o, EX_NOPERM, err.msg);
+	if (!o->foreground && gp_daemon_detach(&err) != GP_OK)
+		return say(o, EX_OSERR, err.msg);
+	(void)snprintf(path, sizeof(path), "%s/pid", o->runtime_dir);
+	rc = gp_daemon_lock(path, &s->lock_fd, &err);
+	if (rc != GP_OK)
+		return say(o, rc == GP_TEMP ? EX_TEMPFAIL : EX_CANTCREAT,
+		    err.msg);
+	return 0;
+}
+
+static int
+open_parts(struct gp_service *s, struct gp_config *config)
+{
+	const struct gp_globals *g = gp_config_globals(config);
+	const struct gp_options *o = s->options;
+	struct gp_err err;
+	char path[512];
+	enum gp_rc rc;
+
+	(void)snprintf(path, sizeof(path), "%s/seal.key", o->state_dir);
+	rc = gp_seal_key_load(g->seal_key == NULL ? path : g->seal_key,
+	    &s->app.seal, &err);
+	if (rc != GP_OK) {
+		gp_config_unref(config);
+		return say(o, rc == GP_TEMP ? EX_TEMPFAIL : EX_CONFIG, err.msg);
+	}
+	if (world_new(config, NULL, s->app.metrics, &s->world, &err) != GP_OK)
+		return say(o, EX_CONFIG, err.msg);
+	(void)snprintf(path, sizeof(path), "%s/control.sock", o->runtime_dir);
+	if (gp_control_open(path, on_request, s, &s->control, &err) != GP_OK)
+		return say(o, EX_CANTCREAT, err.msg);
+	return 0;
+}
+
+int
+gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
+    struct gp_service **out)
+{
+	struct gp_service *s = gp_xcalloc(1, sizeof(*s));
+	struct gp_config *config = NULL;
+	const char *socket;
+	int code;
+
+	s->options = o;
+	s->app.milter = milter;
+	s->started_us = gp_clock_us();
+	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_mutex_init(&s->reloading, NULL);
+	find_host(s->app.host);
+	code = load(o, &config);
+	if (code != 0)
+		goto fail;
+	socket = o->socket != NULL ? o->socket
+	                           : gp_config_listen(config, milter->name);
+	s->socket = gp_xstrdup(socket);
+	gp_daemon_block_signals();
+	code = settle(s);
+	if (code != 0) {
+		gp_config_unref(config);
+		goto fail;
+	}
+	gp_log_open(o->program, o->foreground,
+	    o->verbose ? GP_LOG_DEBUG : GP_LOG_INFO);
+	s->app.metrics = gp_metrics_new(milter->name);
+	code = open_parts(s, config);
+	if (code != 0)
+		goto fail;
+	*out = s;
+	return 0;
+fail:
+	if (s->world != NULL)
+		world_unref(s->world);
+	gp_metrics_free(s->app.metrics);
+	free(s->socket);
+	free(s);
+	return code;
+}
+
+const char *
+gp_service_socket(const struct gp_service *s)
+{
+	return s->socket;
+}
+
+const struct gp_app *
+gp_service_app(const struct gp_service *s)
+{
+	return &s->app;
+}
+
+void
+gp_service_ready(struct gp_service *s)
+{
+	if (s->options->user == NULL && geteuid() == 0)
+		gp_log(GP_LOG_WARNING,
+		    "running as root; --user NAME makes it an ordinary user");
+	if (s->options->foreground)
+		(void)fprintf(stderr, "%s: ready on %s\n", s->options->program,
+		    s->socket);
+	gp_daemon_ready();
+	gp_daemon_notify("READY=1\nSTATUS=policy in force");
+}
+
+void
+gp_service_cancel(struct gp_service *s)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	gp_dns_cancel(s->world->env.dns);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+gp_service_stop(struct gp_service *s)
+{
+	gp_control_close(s->control);
+	s->control = NULL;
+}
