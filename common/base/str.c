@@ -128,6 +128,21 @@ gp_str_is_utf8(struct gp_str s)
 	return true;
 }
 
+bool
+gp_str_is_text(struct gp_str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		/* C1 controls are 0xc2 0x80 to 0xc2 0x9f in UTF-8 */
+		if (c < 0x20 || c == 0x7f ||
+		    (c == 0xc2 && i + 1 < s.n &&
+			(unsigned char)s.p[i + 1] < 0xa0))
+			return false;
+	}
+	return gp_str_is_utf8(s);
+}
+
 size_t
 gp_str_find(struct gp_str s, char c)
 {

@@ -61,6 +61,10 @@ char gp_lower(char c);
  * surrogate, nothing above U+10FFFF.  The empty span is. */
 bool gp_str_is_utf8(struct gp_str s);
 
+/* gp_str_is_text - UTF-8 without control characters: no C0 (so no CR, LF,
+ * HTAB or NUL), no DEL, no C1. */
+bool gp_str_is_text(struct gp_str s);
+
 /* gp_hex_value - 0 to 15, or -1 when `c` is no hexadecimal digit. */
 int gp_hex_value(char c);
 

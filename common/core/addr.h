@@ -20,16 +20,25 @@
 struct gp_addr {
 	bool is_null;        /* <>: no sender */
 	bool is_literal;     /* user@[192.0.2.1] */
-	struct gp_str raw;   /* as received, without the angle brackets */
-	struct gp_str local; /* unquoted; may hold any byte but NUL CR LF */
-	const char *domain;  /* normalised; the literal's text "[...]";
-	                      * NULL with is_null, and for <postmaster> */
+	struct gp_str raw;   /* as received, without the angle brackets; cut
+	                      * at GP_PATH_MAX */
+	struct gp_str local; /* unquoted: UTF-8 without control characters,
+	                      * else any; empty for <""@domain> */
+	const char *domain;  /* normalised; NULL with is_null and for
+	                      * <postmaster>.  A literal is "[192.0.2.1]" or
+	                      * "[IPv6:2001:db8::1]" in the text of RFC 5952 */
 };
 
 /*
  * gp_addr_parse - "<local@domain>", "<>", or the same without brackets (what
- * Postfix passes for mail that did not come by SMTP).  `allow_bare` admits
- * <postmaster> without a domain (RCPT).  Strings live in `arena`.
+ * Postfix passes for mail that did not come by SMTP; its null sender is the
+ * empty string).  `allow_bare` is for RCPT: it admits <postmaster> without a
+ * domain, and no null path.  Strings live in `arena`.
+ *
+ * Wider than the grammar: local parts of up to GP_LOCAL_PART_MAX octets, and
+ * underscores in domains.  Narrower: no control characters in UTF-8, no
+ * leading zeros in [192.0.2.010], no literals but IPv4 and IPv6 (no other tag
+ * is registered).
  *
  * GP_OK    *out is complete.
  * GP_PERM  not an address; out->raw is set, the rest is empty, err says why.
