@@ -1,0 +1,574 @@
+/*
+ * See milter.h.
+ *
+ * The main thread waits for signals and smfi_main() runs in another one: a
+ * signal that is sent to the process goes to its main thread when that waits
+ * for it, so ours comes before libmilter's own signal thread, which would
+ * stop without waiting for callbacks and takes SIGHUP for a stop too.
+ */
+#include "mta/milter.h"
+
+#include "base/xalloc.h"
+#include "io/clock.h"
+#include "io/daemon.h"
+#include "io/log.h"
+#include "mta/options.h"
+#include "mta/service.h"
+
+#include <libmilter/mfapi.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* Postfix sends a header field of up to 102,400 octets in one packet; with
+ * the library's default of 65,535 the connection would be dropped. */
+#define PACKET_MAX 262144
+
+/* From SIGTERM: callbacks may finish, then their look-ups are cut short,
+ * then the process ends whatever they do.  Together under 6 s. */
+#define FINISH_MS    2000
+#define CUT_SHORT_MS 3000
+/* A reply is written after its callback has returned; so much later it is. */
+#define QUIET_MS 100
+
+struct glue {
+	struct gp_service *service;
+	atomic_int busy; /* callbacks that are running */
+	pthread_t main_thread;
+	atomic_bool ended; /* smfi_main() has returned */
+	int result;        /* and what */
+};
+
+/* libmilter gives xxfi_connect no user pointer: the one mutable static. */
+static struct glue *glue;
+
+/* One milter connection. */
+struct conn {
+	struct gp_env *env;
+	struct gp_session *session; /* NULL until connect */
+	bool leading_space;         /* values carry the space after the colon */
+};
+
+/* -- conversions ------------------------------------------------------- */
+
+/* The reply's text in the form smfi_setreply() wants: '%' is doubled. */
+static void
+set_reply(SMFICTX *ctx, const struct gp_verdict *v)
+{
+	char code[4];
+	char xcode[16];
+	struct gp_buf text;
+	struct gp_buf doubled;
+
+	(void)snprintf(code, sizeof(code), "%03d", v->code % 1000);
+	(void)snprintf(xcode, sizeof(xcode), "%s", v->xcode);
+	gp_buf_init(&text, GP_REPLY_TEXT_MAX);
+	gp_buf_init(&doubled, 2 * GP_REPLY_TEXT_MAX);
+	gp_reply_text(&text, v->text);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '%')
+			gp_buf_addc(&doubled, '%');
+		gp_buf_addc(&doubled, text.p[i]);
+	}
+	gp_buf_addc(&doubled, '\0');
+	if (smfi_setreply(ctx, code, xcode, doubled.p) != MI_SUCCESS)
+		gp_log(GP_LOG_ERROR, "smfi_setreply refused \"%s\"", text.p);
+	gp_buf_clear(&doubled);
+	gp_buf_clear(&text);
+}
+
+static sfsistat
+answer(SMFICTX *ctx, const struct gp_verdict *v)
+{
+	switch (v->action) {
+	case GP_CONTINUE:
+		return SMFIS_CONTINUE;
+	case GP_ACCEPT:
+		return SMFIS_ACCEPT;
+	case GP_REJECT:
+		set_reply(ctx, v);
+		return SMFIS_REJECT;
+	case GP_TEMPFAIL:
+		break;
+	}
+	set_reply(ctx, v);
+	return SMFIS_TEMPFAIL;
+}
+
+static const char *
+macro(SMFICTX *ctx, const char *name)
+{
+	char writable[32];
+
+	(void)snprintf(writable, sizeof(writable), "%s", name);
+	return smfi_getsymval(ctx, writable);
+}
+
+static struct gp_ip
+client_address(const _SOCK_ADDR *sa)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	if (sa != NULL && sa->sa_family == AF_INET) {
+		memcpy(&v4, sa, sizeof(v4));
+		return gp_ip_from_bytes((const uint8_t *)&v4.sin_addr, 4);
+	}
+	if (sa != NULL && sa->sa_family == AF_INET6) {
+		memcpy(&v6, sa, sizeof(v6));
+		return gp_ip_from_bytes((const uint8_t *)&v6.sin6_addr, 16);
+	}
+	return (struct gp_ip){ .family = GP_IP_UNKNOWN };
+}
+
+/* -- callbacks --------------------------------------------------------- */
+
+static struct gp_session *
+enter(SMFICTX *ctx)
+{
+	const struct conn *c = smfi_getpriv(ctx);
+
+	atomic_fetch_add(&glue->busy, 1);
+	return c == NULL ? NULL : c->session;
+}
+
+static sfsistat
+leave(sfsistat result)
+{
+	atomic_fetch_sub(&glue->busy, 1);
+	return result;
+}
+
+static struct conn *
+conn_new(SMFICTX *ctx)
+{
+	struct conn *c = gp_xcalloc(1, sizeof(*c));
+
+	c->env = gp_service_take(glue->service);
+	c->leading_space = true;
+	if (smfi_setpriv(ctx, c) != MI_SUCCESS) {
+		gp_service_release(c->env);
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+/* Which macros, at which stage: so nobody edits the MTA's own lists. */
+static void
+ask_for_macros(SMFICTX *ctx)
+{
+	static const struct {
+		int stage;
+		const char *names;
+	} wanted[] = {
+		{ SMFIM_CONNECT, "j {daemon_name} {client_port}" },
+		{ SMFIM_HELO, "j" },
+		{ SMFIM_ENVFROM, "i {auth_authen} {verify}" },
+		{ SMFIM_ENVRCPT, "i" },
+		{ SMFIM_EOM, "i" },
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		char names[64];
+
+		(void)snprintf(names, sizeof(names), "%s", wanted[i].names);
+		(void)smfi_setsymlist(ctx, wanted[i].stage, names);
+	}
+}
+
+/* What the MTA need not send, and where it need not wait for us; libmilter
+ * replies for us to an MTA that does not know of the latter. */
+static unsigned long
+protocol_wanted(const struct gp_milter *m)
+{
+	unsigned long p = SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_NR_CONN |
+	                  SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR |
+	                  SMFIP_NR_EOH | SMFIP_NR_BODY;
+
+	if (m->on_eoh == NULL)
+		p |= SMFIP_NOEOH;
+	if (m->on_body == NULL)
+		p |= SMFIP_NOBODY;
+	return p;
+}
+
+static sfsistat
+on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long protocol,
+    unsigned long f2, unsigned long f3, unsigned long *out_actions,
+    unsigned long *out_protocol, unsigned long *out2, unsigned long *out3)
+{
+	const unsigned long needed = SMFIF_ADDHDRS | SMFIF_CHGHDRS;
+	struct conn *c = conn_new(ctx);
+
+	(void)f2;
+	(void)f3;
+	if (c == NULL || (actions & needed) != needed) {
+		gp_log(GP_LOG_ERROR,
+		    "the MTA does not let a filter add and change fields");
+		return SMFIS_REJECT;
+	}
+	*out_actions = needed | (actions & SMFIF_QUARANTINE);
+	*out_protocol = protocol_wanted(gp_service_app(glue->service)->milter) |
+	                (protocol & SMFIP_HDR_LEADSPC);
+	*out2 = 0;
+	*out3 = 0;
+	c->leading_space = (protocol & SMFIP_HDR_LEADSPC) != 0;
+	ask_for_macros(ctx);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
+{
+	/* after QUIT_NC there is a new session without a new negotiation */
+	struct conn *c = smfi_getpriv(ctx);
+	const char *port = macro(ctx, "{client_port}");
+	const struct gp_connect facts = { .client = client_address(sa),
+		.client_name = name,
+		.daemon_name = macro(ctx, "{daemon_name}"),
+		.mta_name = macro(ctx, "j"),
+		/* sendmail(1): no address (Sendmail), port 0 (Postfix) */
+		.local =
+		    sa == NULL || (port != NULL && strcmp(port, "0") == 0) };
+
+	(void)enter(ctx);
+	if (c == NULL)
+		c = conn_new(ctx);
+	if (c != NULL && c->session == NULL) {
+		c->session =
+		    gp_session_new(gp_service_app(glue->service), c->env);
+		gp_session_connect(c->session, &facts);
+	}
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_helo(SMFICTX *ctx, char *helo)
+{
+	struct gp_session *s = enter(ctx);
+
+	if (s != NULL)
+		gp_session_helo(s, helo == NULL ? "" : helo);
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_mail(SMFICTX *ctx, char **argv)
+{
+	struct gp_session *s = enter(ctx);
+	const char *verify = macro(ctx, "{verify}");
+
+	if (s != NULL) {
+		gp_session_mail(s, argv[0] == NULL ? "" : argv[0],
+		    macro(ctx, "{auth_authen}"),
+		    verify != NULL && strcmp(verify, "OK") == 0);
+		gp_session_queue_id(s, macro(ctx, "i"));
+	}
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+	struct gp_session *s = enter(ctx);
+	struct gp_verdict v;
+
+	if (s == NULL)
+		return leave(SMFIS_TEMPFAIL);
+	gp_session_queue_id(s, macro(ctx, "i"));
+	v = gp_session_rcpt(s, argv[0] == NULL ? "" : argv[0]);
+	return leave(answer(ctx, &v));
+}
+
+static sfsistat
+on_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct gp_session *s = enter(ctx);
+
+	if (s != NULL)
+		gp_session_header(s, name, value);
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+	struct gp_session *s = enter(ctx);
+
+	if (s != NULL)
+		gp_session_eoh(s);
+	return leave(SMFIS_NOREPLY);
+}
+
+static sfsistat
+on_body(SMFICTX *ctx, unsigned char *p, size_t n)
+{
+	struct gp_session *s = enter(ctx);
+
+	if (s != NULL)
+		gp_session_body(s, p, n);
+	return leave(SMFIS_NOREPLY);
+}
+
+static int
+apply(SMFICTX *ctx, const struct gp_effect *e, bool leading_space)
+{
+	char *name = gp_xstrdup(e->name);
+	char *value = NULL;
+	struct gp_buf text;
+	int rc = MI_FAILURE;
+
+	switch (e->kind) {
+	case GP_EFFECT_DELETE:
+		rc = smfi_chgheader(ctx, name, (int)e->index, NULL);
+		break;
+	case GP_EFFECT_INSERT:
+		gp_buf_init(&text, GP_FIELD_MAX + 1);
+		gp_buf_adds(&text, leading_space ? " " : "");
+		gp_buf_adds(&text, e->value);
+		value = gp_xstrdup(gp_buf_cstr(&text));
+		gp_buf_clear(&text);
+		rc = smfi_insheader(ctx, 0, name, value);
+		break;
+	case GP_EFFECT_HOLD:
+		rc = smfi_quarantine(ctx, name);
+		break;
+	}
+	free(value);
+	free(name);
+	return rc;
+}
+
+static sfsistat
+on_eom(SMFICTX *ctx)
+{
+	struct gp_session *s = enter(ctx);
+	const struct conn *c = smfi_getpriv(ctx);
+	const struct gp_effect *effects;
+	struct gp_verdict v;
+	size_t n;
+
+	if (s == NULL)
+		return leave(SMFIS_TEMPFAIL);
+	gp_session_queue_id(s, macro(ctx, "i"));
+	v = gp_session_eom(s);
+	effects = gp_session_effects(s, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (apply(ctx, &effects[i], c->leading_space) == MI_SUCCESS)
+			continue;
+		gp_log(GP_LOG_ERROR, "%s: the MTA refused a change of %s",
+		    s->msg->queue_id, effects[i].name);
+		return leave(SMFIS_TEMPFAIL);
+	}
+	return leave(answer(ctx, &v));
+}
+
+static sfsistat
+on_abort(SMFICTX *ctx)
+{
+	struct gp_session *s = enter(ctx);
+
+	if (s != NULL)
+		gp_session_abort(s);
+	return leave(SMFIS_CONTINUE);
+}
+
+static sfsistat
+on_close(SMFICTX *ctx)
+{
+	struct conn *c = smfi_getpriv(ctx);
+
+	(void)enter(ctx);
+	if (c != NULL) {
+		(void)smfi_setpriv(ctx, NULL);
+		gp_session_free(c->session);
+		gp_service_release(c->env);
+		free(c);
+	}
+	return leave(SMFIS_CONTINUE);
+}
+
+/* -- the daemon -------------------------------------------------------- */
+
+static int
+open_milter(const struct gp_service *service, const struct gp_options *o)
+{
+	const struct gp_milter *m = gp_service_app(service)->milter;
+	char *name = gp_xstrdup(o->program);
+	char *socket = gp_xstrdup(gp_service_socket(service));
+	const char *path = gp_options_socket_path(socket);
+	const struct smfiDesc description = { .xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_QUARANTINE,
+		.xxfi_connect = on_connect,
+		.xxfi_helo = on_helo,
+		.xxfi_envfrom = on_mail,
+		.xxfi_envrcpt = on_rcpt,
+		.xxfi_header = on_header,
+		.xxfi_eoh = m->on_eoh == NULL ? NULL : on_eoh,
+		.xxfi_body = m->on_body == NULL ? NULL : on_body,
+		.xxfi_eom = on_eom,
+		.xxfi_abort = on_abort,
+		.xxfi_close = on_close,
+		.xxfi_negotiate = on_negotiate };
+	struct gp_err err;
+	int code = 0;
+
+	if (path != NULL && gp_daemon_clear_socket(path, &err) != GP_OK) {
+		(void)fprintf(stderr, "%s: %s\n", o->program, err.msg);
+		code = EX_CANTCREAT;
+		goto out;
+	}
+	(void)umask(0007);
+	(void)smfi_setmaxdatasize(PACKET_MAX);
+	if (smfi_register(description) != MI_SUCCESS ||
+	    smfi_setconn(socket) != MI_SUCCESS ||
+	    smfi_opensocket(false) != MI_SUCCESS) {
+		(void)fprintf(stderr, "%s: can not listen on %s\n", o->program,
+		    socket);
+		code = EX_CANTCREAT;
+	}
+out:
+	free(name); /* libmilter has copied both */
+	free(socket);
+	return code;
+}
+
+static void *
+run_libmilter(void *arg)
+{
+	(void)arg;
+	glue->result = smfi_main();
+	atomic_store(&glue->ended, true);
+	(void)pthread_kill(glue->main_thread, SIGTERM);
+	return NULL;
+}
+
+/* libmilter looks whether to stop every five seconds, or at a connection. */
+static void
+wake_listener(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (path == NULL || strlen(path) >= sizeof(sun.sun_path))
+		return;
+	memcpy(sun.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	(void)connect(fd, (const struct sockaddr *)&sun, sizeof(sun));
+	(void)close(fd);
+}
+
+/* Wait until no callback has run for QUIET_MS; false: not within `ms`. */
+static bool
+wait_quiet(int64_t ms)
+{
+	const int64_t end = gp_time_add(gp_clock_us(), ms * GP_US_PER_MS);
+	int64_t busy_at = gp_clock_us();
+
+	for (;;) {
+		int64_t now = gp_clock_us();
+
+		if (atomic_load(&glue->busy) != 0)
+			busy_at = now;
+		else if (now - busy_at >= QUIET_MS * GP_US_PER_MS)
+			return true;
+		if (now >= end)
+			return false;
+		(void)poll(NULL, 0, 5);
+	}
+}
+
+static void
+stop(struct gp_service *service)
+{
+	const char *path = gp_options_socket_path(gp_service_socket(service));
+
+	gp_daemon_notify("STOPPING=1");
+	(void)smfi_stop();
+	wake_listener(path);
+	if (!wait_quiet(FINISH_MS)) {
+		gp_service_cancel(service);
+		if (!wait_quiet(CUT_SHORT_MS))
+			gp_log(GP_LOG_WARNING,
+			    "stopping with %d callbacks unfinished",
+			    atomic_load(&glue->busy));
+	}
+	gp_service_stop(service);
+	if (path != NULL)
+		(void)unlink(path);
+}
+
+/* Serve until SIGTERM or SIGINT; SIGUSR1 and SIGHUP reload. */
+static void
+serve(struct gp_service *service)
+{
+	sigset_t set;
+	int sig;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
+	for (;;) {
+		struct gp_buf said;
+
+		if (sigwait(&set, &sig) != 0)
+			continue;
+		if (sig == SIGTERM || sig == SIGINT)
+			return;
+		gp_buf_init(&said, 65536);
+		(void)gp_service_reload(service, &said);
+		gp_buf_clear(&said);
+	}
+}
+
+int
+gp_milter_main(const struct gp_milter *milter, int argc, char **argv)
+{
+	static struct glue the_glue;
+	struct gp_options options;
+	pthread_t thread;
+	int code;
+
+	code = gp_options_parse(&options, milter->name, argc, argv);
+	if (code >= 0)
+		return code;
+	if (options.check)
+		return gp_service_check(&options);
+	code = gp_service_start(milter, &options, &the_glue.service);
+	if (code != 0)
+		return code;
+	glue = &the_glue;
+	glue->main_thread = pthread_self();
+	code = open_milter(glue->service, &options);
+	if (code == 0 &&
+	    pthread_create(&thread, NULL, run_libmilter, NULL) != 0)
+		code = EX_OSERR;
+	if (code != 0) {
+		gp_service_stop(glue->service);
+		return code;
+	}
+	(void)pthread_detach(thread);
+	gp_service_ready(glue->service);
+	serve(glue->service);
+	if (atomic_load(&glue->ended) && glue->result != MI_SUCCESS)
+		code = EX_SOFTWARE;
+	stop(glue->service);
+	/* sessions may still hold what they share: no destructors run */
+	_exit(code);
+}
