@@ -65,12 +65,12 @@ struct conn {
 static void
 set_reply(SMFICTX *ctx, const struct gp_verdict *v)
 {
-	char code[4];
+	char code[16];
 	char xcode[16];
 	struct gp_buf text;
 	struct gp_buf doubled;
 
-	(void)snprintf(code, sizeof(code), "%03d", v->code % 1000);
+	(void)snprintf(code, sizeof(code), "%d", v->code);
 	(void)snprintf(xcode, sizeof(xcode), "%s", v->xcode);
 	gp_buf_init(&text, GP_REPLY_TEXT_MAX);
 	gp_buf_init(&doubled, 2 * GP_REPLY_TEXT_MAX);
