@@ -4,8 +4,10 @@
  *     QUEUEID: spf=fail client=192.0.2.1 from="a b@example.com" action=reject
  *
  * Values from outside are escaped: printable US-ASCII without blanks, quotes,
- * backslashes and "=" stands as it is; anything else is put in double quotes
- * with \" \\ and \xHH.  A value is cut at 128 bytes (marked by "...").
+ * backslashes and "=" stands as it is; anything else, the empty value too, is
+ * put in double quotes with \" \\ and \xHH.  An escaped value has at most
+ * GP_LOG_VALUE_MAX bytes; one that was cut to that stands in quotes with
+ * "..." behind them, so that no value can look as if it had been cut.
  * The line never passes GP_LOG_LINE_MAX bytes: fields that do not fit are
  * left out whole, and the line then ends in " ...".
  *
@@ -19,13 +21,16 @@
 #include "base/str.h"
 #include "core/limits.h"
 
+/* Longest escaped value in a line, in bytes. */
+#define GP_LOG_VALUE_MAX 128
+
 struct gp_logline {
 	char text[GP_LOG_LINE_MAX + 1]; /* NUL-terminated, no newline */
 	size_t n;
-	bool cut;
+	bool cut; /* a field was left out */
 };
 
-/* gp_logline_start - "ID: "; an empty or odd id is escaped too, and an empty
+/* gp_logline_start - "ID:"; an empty or odd id is escaped too, and an empty
  * one stands as "NOQUEUE". */
 void gp_logline_start(struct gp_logline *l, struct gp_str queue_id);
 
@@ -36,7 +41,8 @@ void gp_logline_addu(struct gp_logline *l, const char *key, uint64_t value);
 
 /*
  * gp_log_escape - the escaped form of a value alone, NUL-terminated and cut
- * to `size`; for words inside other sentences.  Returns `out`.
+ * to `size` bytes with its NUL, for words inside other sentences.  Below 6
+ * bytes a value that must be quoted becomes "".  Returns `out`.
  */
 const char *gp_log_escape(struct gp_str value, char *out, size_t size);
 
