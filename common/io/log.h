@@ -2,9 +2,15 @@
  * log - where lines go: syslog (facility mail) or stderr in the foreground.
  *
  * The layer that decides logs, once.  Lines come ready-made (core/logfmt);
- * nothing here waits: a full syslog socket loses the line and counts it.
+ * nothing here waits for syslog: a full or missing socket loses the line and
+ * counts it, and the next line that gets through says how many were lost.
+ * A missing socket is looked for at most once a second.
  *
- * Blocking: no.
+ * In the foreground of a systemd service, where stderr is the journal, lines
+ * go to syslog too: that keeps their facility, and stderr could block.
+ *
+ * Source:   RFC 3164 section 4.1, in the form that syslog(3) of glibc sends.
+ * Blocking: no; but stderr in the foreground is written like any file.
  * Threads:  any, after gp_log_open().
  */
 #ifndef GP_IO_LOG_H
@@ -24,16 +30,20 @@ enum gp_log_level {
 
 /*
  * gp_log_open - `name` ("gatepost-spf") stands before each line; it is
- * borrowed for good.  `foreground` sends lines to stderr.  Call once, before
- * other threads exist.
+ * borrowed for good.  `foreground` sends lines to stderr.  Call before other
+ * threads exist; until then lines go to stderr without a name.
  */
 void gp_log_open(const char *name, bool foreground, enum gp_log_level least);
 
-/* gp_log - one line, printf form; cut at GP_LOG_LINE_MAX bytes, control
- * characters replaced by '?'. */
+/* gp_log - one line, printf form; what passes GP_LOG_LINE_MAX bytes is cut
+ * and ends in "...", bytes that are not printable US-ASCII become '?'. */
 void gp_log(enum gp_log_level level, const char *fmt, ...) GP_PRINTF(2, 3);
 
 /* gp_log_lost - lines that could not be written so far. */
 uint64_t gp_log_lost(void);
+
+/* gp_log_set_socket - for tests: syslog's socket instead of /dev/log; `path`
+ * is borrowed.  Call before gp_log_open. */
+void gp_log_set_socket(const char *path);
 
 #endif
