@@ -33,6 +33,8 @@ spf_on_mail(struct gp_msg *m)
 	id = gp_spf_identity_mail_from(&m->sender, m->sender_readable, helo,
 	    m->arena);
 	spf->by_helo = m->sender.is_null;
+	spf->client = m->session->connect.client;
+	spf->explanation = how->explanation;
 	spf->mail_from = gp_spf_check(&checker, &m->dns,
 	    &m->session->connect.client, helo, &id, &queries);
 	if (spf->by_helo || !m->sender_readable || !how->helo)

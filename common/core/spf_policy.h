@@ -14,6 +14,7 @@
 #define GP_CORE_SPF_POLICY_H
 
 #include "base/arena.h"
+#include "base/ip.h"
 #include "core/addr.h"
 #include "core/authres.h"
 #include "core/logfmt.h"
@@ -24,8 +25,9 @@
 struct gp_spf_identity {
 	bool askable;        /* false: the result is `none`, for `reason` */
 	struct gp_str local; /* local part; "postmaster" where none is */
-	const char *domain;  /* normalised; NULL when not askable */
-	const char *reason;  /* why it can not be asked */
+	const char *domain;  /* normalised; NULL: none could be read.  Also a
+	                      * name that is not askable, as "localhost" */
+	const char *reason;  /* why it can not be asked; NULL when askable */
 };
 
 struct gp_spf_check_result {
@@ -38,6 +40,9 @@ struct gp_spf_check_result {
 /* The state of one message: zero means that nothing was checked. */
 struct gp_spf_message {
 	bool by_helo; /* null reverse-path: `mail_from` is postmaster@HELO */
+	struct gp_ip client;     /* named in replies */
+	const char *explanation; /* the operator's own words for fail;
+	                          * NULL or "": the built-in ones */
 	struct gp_spf_check_result mail_from;
 	struct gp_spf_check_result helo; /* GP_SPF_SKIPPED: not reported */
 	size_t recipients;               /* accepted at RCPT */
@@ -53,7 +58,7 @@ struct gp_spf_identity gp_spf_identity_mail_from(const struct gp_addr *path,
     bool readable, const char *helo, struct gp_arena *arena);
 
 /* gp_spf_identity_helo - postmaster@HELO (RFC 7208 2.3); not askable unless
- * HELO is a domain name of at least two labels. */
+ * HELO is a domain name of at least two labels.  NULL is allowed. */
 struct gp_spf_identity
 gp_spf_identity_helo(const char *helo, struct gp_arena *arena);
 
@@ -61,13 +66,22 @@ gp_spf_identity_helo(const char *helo, struct gp_arena *arena);
  * gp_spf_decide - the verdict for one recipient under his domain's policy;
  * with mode = monitor it is `continue` and `monitored` is set where enforcing
  * would have done more than tag.  Reply texts live in `arena`.
+ *
+ * MAIL FROM is judged by policy->on[], a fail of HELO by policy->helo_fail;
+ * where both say something the harder one is done (reject, tempfail, hold,
+ * tag).  With a null reverse-path both are the same identity, and both
+ * options speak about it.  `why` is the option that decided: "spf.fail",
+ * "spf.helo-fail" ...; the words of a sender's domain are announced as such
+ * (RFC 7208 section 6.2).
  */
 struct gp_verdict gp_spf_decide(const struct gp_spf_policy *policy,
     const struct gp_spf_message *spf, struct gp_arena *arena);
 
 /*
  * gp_spf_authres - the results to report, in `arena`; `ar->id` is the
- * caller's.  ar->n is 0 when nothing was checked.
+ * caller's.  ar->n is 0 when nothing was checked.  A reason stands with every
+ * result but pass; smtp.mailfrom (smtp.helo with a null reverse-path) only
+ * where a domain could be read.
  */
 void gp_spf_authres(const struct gp_spf_message *spf, struct gp_arena *arena,
     struct gp_authres *ar);
