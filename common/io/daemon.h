@@ -18,9 +18,11 @@
 void gp_daemon_block_signals(void);
 
 /*
- * gp_daemon_make_dir - make `path` (and its parents) when it is not there; a
- * folder that was made belongs to `user` ("name" or "name:group"; NULL: us).
- * One that exists is left as it is.
+ * gp_daemon_make_dir - make `path` (with `mode`, whatever the umask) and its
+ * parents (0755) when it is not there; the last folder, when it was made,
+ * belongs to `user` ("name" or "name:group"; NULL: us).  One that exists is
+ * left as it is.  GP_PERM: not possible, err says the command that mends it;
+ * GP_TEMP: no space or no memory just now.
  */
 GP_MUST_USE enum gp_rc gp_daemon_make_dir(const char *path, mode_t mode,
     const char *user, struct gp_err *err);
@@ -28,7 +30,8 @@ GP_MUST_USE enum gp_rc gp_daemon_make_dir(const char *path, mode_t mode,
 /*
  * gp_daemon_lock - take the lock file `path` and write our pid into it.  The
  * lock goes with the process; the descriptor is returned in *fd and must
- * stay open.  GP_TEMP: another instance runs (err names its pid).
+ * stay open.  The file stays behind, unlocked.  GP_TEMP: another instance
+ * runs (err names its pid); GP_PERM: not a file that we can lock.
  */
 GP_MUST_USE enum gp_rc
 gp_daemon_lock(const char *path, int *fd, struct gp_err *err);
@@ -48,9 +51,17 @@ gp_daemon_clear_socket(const char *path, struct gp_err *err);
  */
 GP_MUST_USE enum gp_rc gp_daemon_drop(const char *user, struct gp_err *err);
 
-/* gp_daemon_detach - into the background: fork, setsid, /dev/null; the parent
- * exits 0 once the child calls gp_daemon_ready(), or with its exit code. */
+/*
+ * gp_daemon_detach - into the background: fork and setsid, before any thread
+ * exists; returns in the child.  The parent exits 0 once the child calls
+ * gp_daemon_ready(), or with the child's exit code (70 when a signal ended
+ * it).  Until then stderr stays where it was, so that the operator sees why
+ * a start fails.  The working directory is kept: relative paths stay right.
+ */
 GP_MUST_USE enum gp_rc gp_daemon_detach(struct gp_err *err);
+
+/* gp_daemon_ready - let the parent go, and make stdin, stdout and stderr
+ * /dev/null; nothing when gp_daemon_detach() was not called. */
 void gp_daemon_ready(void);
 
 /* gp_daemon_notify - sd_notify(3) where systemd listens, else nothing. */
