@@ -6,7 +6,8 @@
  * one pump thread, or a zone text for tests and `explain --zone`.
  *
  * A message has a scope: a deadline, a budget of questions, and a memory of
- * answers whose TTL is 0, which are kept for that message only.
+ * what it was told.  What it asks again costs nothing and has the same answer,
+ * even when its TTL is 0; but a GP_TEMP is not remembered.
  *
  * A circuit breaker answers GP_TEMP at once while the servers answer nothing
  * at all.  It counts servers that are silent, never a dead name or zone: a
@@ -43,7 +44,10 @@ GP_MUST_USE enum gp_rc gp_dns_open(const struct gp_resolver_policy *policy,
 GP_MUST_USE enum gp_rc gp_dns_open_zone(struct gp_str zone,
     struct gp_metrics *metrics, struct gp_dns **out, struct gp_err *err);
 
-/* gp_dns_close - waits for the pump; nobody may be in gp_dns_query. */
+/*
+ * gp_dns_close - ends the threads at once; who still waits in gp_dns_query
+ * gets GP_TEMP "shutting down".  Nobody may call gp_dns_query from then on.
+ */
 void gp_dns_close(struct gp_dns *dns); /* NULL is allowed */
 
 /* gp_dns_cancel - for a process that is about to end: questions under way and
@@ -55,12 +59,15 @@ struct gp_dns_scope {
 	struct gp_dns *dns;
 	struct gp_arena *arena;   /* answers live here */
 	int64_t deadline_us;      /* by gp_clock_us(); nothing waits longer */
-	unsigned budget;          /* questions left; 0: GP_TEMP "budget" */
+	unsigned budget;          /* questions left; 0: GP_TEMP "budget".
+	                           * It counts what is asked, cached or not,
+	                           * and each alias that must be asked for */
 	struct gp_dns_memo *memo; /* private; NULL at the start */
 };
 
 /*
- * gp_dns_query - ask, or remember.  `name` without a final dot, any case.
+ * gp_dns_query - ask, or remember.  `name` without a final dot, any case; one
+ * that can not exist (core/dnsmsg.h) is GP_NONE.
  * The answer's records live in scope->arena.  Never fails otherwise: what
  * goes wrong is GP_TEMP in out->rc with out->why.  Returns out->rc.
  */

@@ -1,0 +1,216 @@
+/* See dns.h. */
+#include "io/dns.h"
+
+#include "base/xalloc.h"
+#include "io/clock.h"
+#include "io/dns_backend.h"
+#include "io/dns_cache.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct gp_dns {
+	struct gp_dns_backend *backend;
+	struct gp_dns_cache *cache;
+	struct gp_metrics *metrics;
+	atomic_uint users; /* threads within gp_dns_query */
+	atomic_bool cancelled;
+};
+
+/* Label values of GP_M_DNS_CACHE and GP_M_DNS_ANSWERS. */
+enum { LABEL_HIT, LABEL_MISS, LABEL_SHARED };
+enum { LABEL_OK, LABEL_NODATA, LABEL_NXDOMAIN, LABEL_TEMPORARY };
+
+/* What a message was told, it is told again: a question costs it once, and an
+ * answer that may not be kept longer lives here. */
+struct gp_dns_memo {
+	struct gp_dns_memo *next;
+	const char *name;
+	enum gp_dns_type type;
+	struct gp_dns_answer answer;
+};
+
+struct gp_dns *
+gp_dns_new(struct gp_dns_backend *b, int64_t cache_bytes,
+    struct gp_metrics *metrics)
+{
+	struct gp_dns *dns = gp_xcalloc(1, sizeof(*dns));
+
+	dns->backend = b;
+	dns->cache = gp_dns_cache_new(cache_bytes, metrics);
+	dns->metrics = metrics;
+	atomic_init(&dns->users, 0);
+	atomic_init(&dns->cancelled, false);
+	return dns;
+}
+
+void
+gp_dns_cancel(struct gp_dns *dns)
+{
+	if (!atomic_exchange(&dns->cancelled, true))
+		dns->backend->stop(dns->backend);
+}
+
+void
+gp_dns_close(struct gp_dns *dns)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	if (dns == NULL)
+		return;
+	gp_dns_cancel(dns);
+	/* Who was waiting has its answer and is on its way out.  It may not
+	 * touch `dns` after it has said so: nothing here can be signalled. */
+	while (atomic_load(&dns->users) != 0)
+		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+	dns->backend->free(dns->backend);
+	gp_dns_cache_free(dns->cache);
+	free(dns);
+}
+
+static enum gp_rc
+temporary(struct gp_dns_answer *out, const char *why)
+{
+	*out = (struct gp_dns_answer){ .rc = GP_TEMP, .why = why };
+	return GP_TEMP;
+}
+
+static bool
+question_set(struct gp_dns_question *q, const char *name, enum gp_dns_type type)
+{
+	const size_t n = strnlen(name, GP_DOMAIN_TEXT);
+
+	if (!gp_dns_name_valid(gp_str_n(name, n)))
+		return false;
+	for (size_t i = 0; i <= n; i++)
+		q->name[i] = gp_lower(name[i]);
+	q->type = type;
+	return true;
+}
+
+/* A reference to the answer; NULL and *why when there is none. */
+static struct gp_dns_entry *
+fetch(struct gp_dns *dns, const struct gp_dns_question *q, int64_t deadline_us,
+    const char **why)
+{
+	struct gp_dns_entry *entry = NULL;
+	struct gp_dns_flight *flight = NULL;
+
+	*why = "timeout";
+	switch (
+	    gp_dns_cache_find(dns->cache, q, deadline_us, &entry, &flight)) {
+	case GP_DNS_HIT:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_HIT, 1);
+		return entry;
+	case GP_DNS_SHARED:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_SHARED, 1);
+		return gp_dns_flight_wait(flight, deadline_us);
+	case GP_DNS_MISS:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_MISS, 1);
+		dns->backend->start(dns->backend, flight);
+		return gp_dns_flight_wait(flight, deadline_us);
+	case GP_DNS_LATE:
+		return NULL;
+	case GP_DNS_FULL:
+		*why = "too many questions under way";
+		return NULL;
+	}
+	return NULL;
+}
+
+/* An alias whose target the server left out is followed here, so that the
+ * target is asked once for all the names that lead to it. */
+static enum gp_rc
+resolve(struct gp_dns_scope *scope, struct gp_dns_question q,
+    struct gp_dns_answer *out)
+{
+	uint32_t ttl_s = GP_DNS_TTL_MAX_S;
+
+	for (unsigned link = 0; link <= GP_DNS_CNAME_MAX; link++) {
+		struct gp_dns_entry *entry;
+		const char *alias, *why;
+		bool valid = true;
+
+		if (atomic_load(&scope->dns->cancelled))
+			return temporary(out, GP_DNS_STOPPED);
+		if (scope->budget == 0)
+			return temporary(out, "budget");
+		scope->budget--;
+		entry = fetch(scope->dns, &q, scope->deadline_us, &why);
+		if (entry == NULL)
+			return temporary(out, why);
+		alias =
+		    gp_dns_entry_read(entry, gp_clock_us(), scope->arena, out);
+		if (ttl_s > out->ttl_s)
+			ttl_s = out->ttl_s;
+		if (alias != NULL)
+			valid = question_set(&q, alias, q.type);
+		gp_dns_entry_unref(entry);
+		out->ttl_s = out->rc == GP_TEMP ? 0 : ttl_s;
+		if (alias == NULL)
+			return out->rc;
+		if (!valid)
+			return temporary(out, "malformed");
+	}
+	return temporary(out, "CNAME chain too long");
+}
+
+static bool
+memo_find(const struct gp_dns_memo *m, const struct gp_dns_question *q,
+    struct gp_dns_answer *out)
+{
+	for (; m != NULL; m = m->next) {
+		if (m->type != q->type || strcmp(m->name, q->name) != 0)
+			continue;
+		*out = m->answer;
+		return true;
+	}
+	return false;
+}
+
+static void
+memo_add(struct gp_dns_scope *scope, const struct gp_dns_question *q,
+    const struct gp_dns_answer *a)
+{
+	struct gp_dns_memo *m = gp_arena_alloc(scope->arena, sizeof(*m));
+
+	m->name = gp_arena_strdup(scope->arena, q->name);
+	m->type = q->type;
+	m->answer = *a;
+	m->next = scope->memo;
+	scope->memo = m;
+}
+
+static unsigned
+answer_label(const struct gp_dns_answer *a)
+{
+	if (a->rc == GP_OK)
+		return LABEL_OK;
+	if (a->rc == GP_NONE)
+		return a->nxdomain ? LABEL_NXDOMAIN : LABEL_NODATA;
+	return LABEL_TEMPORARY;
+}
+
+enum gp_rc
+gp_dns_query(struct gp_dns_scope *scope, const char *name,
+    enum gp_dns_type type, struct gp_dns_answer *out)
+{
+	struct gp_dns *dns = scope->dns;
+	struct gp_dns_question q = { .type = type };
+
+	if (!question_set(&q, name, type)) {
+		*out =
+		    (struct gp_dns_answer){ .rc = GP_NONE, .nxdomain = true };
+		return out->rc;
+	}
+	if (memo_find(scope->memo, &q, out))
+		return out->rc;
+	atomic_fetch_add(&dns->users, 1);
+	if (resolve(scope, q, out) != GP_TEMP)
+		memo_add(scope, &q, out);
+	gp_metrics_add(dns->metrics, GP_M_DNS_ANSWERS, answer_label(out), 1);
+	atomic_fetch_sub(&dns->users, 1);
+	return out->rc;
+}
