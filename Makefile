@@ -62,7 +62,7 @@ UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
-.PHONY: all check demo lint asan tsan fuzz bench soak deb install clean \
+.PHONY: all check demo lint asan tsan fuzz bench soak deb install man clean \
         setup unit fuzzers benches
 .DELETE_ON_ERROR:
 
@@ -155,9 +155,32 @@ soak: setup
 	$(Q)$(MAKE) --no-print-directory all asan benches
 	$(Q)O=$(O) tests/soak.sh
 
+# -- man pages, installation, packages ----------------------------------
+MAN      := $(patsubst packaging/man/%.scd,$(O)/man/%, \
+              $(wildcard packaging/man/*.scd))
+
+$(O)/man/%: packaging/man/%.scd
+	@mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
+
+man: $(MAN)
+
+# An existing policy file is never overwritten.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)/etc/gatepost/policy.d
-	install -m 755 $(filter %/gatepost-spf,$(BINS)) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/sbin/
+	[ -e $(DESTDIR)/etc/gatepost/gatepost.conf ] || \
+	    install -m 644 packaging/etc/gatepost.conf $(DESTDIR)/etc/gatepost/
+	install -m 644 packaging/etc/policy.d/README \
+	    $(DESTDIR)/etc/gatepost/policy.d/
+	if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory man && \
+	    for m in $(MAN); do install -D -m 644 $$m \
+	    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done; fi
+
+# The packaging lives in packaging/debian; the source is staged for the build.
+deb:
+	$(Q)tests/setup.sh deb
+	$(Q)packaging/build-deb.sh $(O)/deb $(VERSION)
 
 clean:
 	rm -rf $(O)
