@@ -1,56 +1,29 @@
 /*
- * See milter.h.
+ * libmilter's callbacks as events of a session.
  *
- * The main thread waits for signals and smfi_main() runs in another one: a
- * signal that is sent to the process goes to its main thread when that waits
- * for it, so ours comes before libmilter's own signal thread, which would
- * stop without waiting for callbacks and takes SIGHUP for a stop too.
+ * See glue.h; main.c has the life of the daemon.
  */
-#include "mta/milter.h"
+#include "mta/glue.h"
 
 #include "base/xalloc.h"
-#include "io/clock.h"
 #include "io/daemon.h"
 #include "io/log.h"
-#include "mta/options.h"
-#include "mta/service.h"
 
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 /* Postfix sends a header field of up to 102,400 octets in one packet; with
  * the library's default of 65,535 the connection would be dropped. */
 #define PACKET_MAX 262144
 
-/* From SIGTERM: callbacks may finish, then their look-ups are cut short,
- * then the process ends whatever they do.  Together under 6 s. */
-#define FINISH_MS    2000
-#define CUT_SHORT_MS 3000
-/* A reply is written after its callback has returned; so much later it is. */
-#define QUIET_MS 100
-
-struct glue {
-	struct gp_service *service;
-	atomic_int busy; /* callbacks that are running */
-	pthread_t main_thread;
-	atomic_bool ended; /* smfi_main() has returned */
-	int result;        /* and what */
-};
-
 /* libmilter gives xxfi_connect no user pointer: the one mutable static. */
-static struct glue *glue;
+static struct gp_glue *glue;
 
 /* One milter connection. */
 struct conn {
@@ -399,14 +372,20 @@ on_close(SMFICTX *ctx)
 	return leave(SMFIS_CONTINUE);
 }
 
-/* -- the daemon -------------------------------------------------------- */
+/* -- for main.c -------------------------------------------------------- */
 
-static int
-open_milter(const struct gp_service *service, const struct gp_options *o)
+struct gp_glue *
+gp_glue(void)
 {
-	const struct gp_milter *m = gp_service_app(service)->milter;
+	return glue;
+}
+
+int
+gp_glue_open(struct gp_glue *g, const struct gp_options *o)
+{
+	const struct gp_milter *m = gp_service_app(g->service)->milter;
 	char *name = gp_xstrdup(o->program);
-	char *socket = gp_xstrdup(gp_service_socket(service));
+	char *socket = gp_xstrdup(gp_service_socket(g->service));
 	const char *path = gp_options_socket_path(socket);
 	const struct smfiDesc description = { .xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
@@ -425,6 +404,7 @@ open_milter(const struct gp_service *service, const struct gp_options *o)
 	struct gp_err err;
 	int code = 0;
 
+	glue = g;
 	if (path != NULL && gp_daemon_clear_socket(path, &err) != GP_OK) {
 		(void)fprintf(stderr, "%s: %s\n", o->program, err.msg);
 		code = EX_CANTCREAT;
@@ -445,130 +425,14 @@ out:
 	return code;
 }
 
-static void *
-run_libmilter(void *arg)
+bool
+gp_glue_run(void)
 {
-	(void)arg;
-	glue->result = smfi_main();
-	atomic_store(&glue->ended, true);
-	(void)pthread_kill(glue->main_thread, SIGTERM);
-	return NULL;
+	return smfi_main() == MI_SUCCESS;
 }
 
-/* libmilter looks whether to stop every five seconds, or at a connection. */
-static void
-wake_listener(const char *path)
+void
+gp_glue_stop(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (path == NULL || strlen(path) >= sizeof(sun.sun_path))
-		return;
-	memcpy(sun.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return;
-	(void)connect(fd, (const struct sockaddr *)&sun, sizeof(sun));
-	(void)close(fd);
-}
-
-/* Wait until no callback has run for QUIET_MS; false: not within `ms`. */
-static bool
-wait_quiet(int64_t ms)
-{
-	const int64_t end = gp_time_add(gp_clock_us(), ms * GP_US_PER_MS);
-	int64_t busy_at = gp_clock_us();
-
-	for (;;) {
-		int64_t now = gp_clock_us();
-
-		if (atomic_load(&glue->busy) != 0)
-			busy_at = now;
-		else if (now - busy_at >= QUIET_MS * GP_US_PER_MS)
-			return true;
-		if (now >= end)
-			return false;
-		(void)poll(NULL, 0, 5);
-	}
-}
-
-static void
-stop(struct gp_service *service)
-{
-	const char *path = gp_options_socket_path(gp_service_socket(service));
-
-	gp_daemon_notify("STOPPING=1");
 	(void)smfi_stop();
-	wake_listener(path);
-	if (!wait_quiet(FINISH_MS)) {
-		gp_service_cancel(service);
-		if (!wait_quiet(CUT_SHORT_MS))
-			gp_log(GP_LOG_WARNING,
-			    "stopping with %d callbacks unfinished",
-			    atomic_load(&glue->busy));
-	}
-	gp_service_stop(service);
-	if (path != NULL)
-		(void)unlink(path);
-}
-
-/* Serve until SIGTERM or SIGINT; SIGUSR1 and SIGHUP reload. */
-static void
-serve(struct gp_service *service)
-{
-	sigset_t set;
-	int sig;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGUSR1);
-	for (;;) {
-		struct gp_buf said;
-
-		if (sigwait(&set, &sig) != 0)
-			continue;
-		if (sig == SIGTERM || sig == SIGINT)
-			return;
-		gp_buf_init(&said, 65536);
-		(void)gp_service_reload(service, &said);
-		gp_buf_clear(&said);
-	}
-}
-
-int
-gp_milter_main(const struct gp_milter *milter, int argc, char **argv)
-{
-	static struct glue the_glue;
-	struct gp_options options;
-	pthread_t thread;
-	int code;
-
-	code = gp_options_parse(&options, milter->name, argc, argv);
-	if (code >= 0)
-		return code;
-	if (options.check)
-		return gp_service_check(&options);
-	code = gp_service_start(milter, &options, &the_glue.service);
-	if (code != 0)
-		return code;
-	glue = &the_glue;
-	glue->main_thread = pthread_self();
-	code = open_milter(glue->service, &options);
-	if (code == 0 &&
-	    pthread_create(&thread, NULL, run_libmilter, NULL) != 0)
-		code = EX_OSERR;
-	if (code != 0) {
-		gp_service_stop(glue->service);
-		return code;
-	}
-	(void)pthread_detach(thread);
-	gp_service_ready(glue->service);
-	serve(glue->service);
-	if (atomic_load(&glue->ended) && glue->result != MI_SUCCESS)
-		code = EX_SOFTWARE;
-	stop(glue->service);
-	/* sessions may still hold what they share: no destructors run */
-	_exit(code);
 }

@@ -1,7 +1,7 @@
 /*
  * milter - a table of event functions becomes a daemon.
  *
- * milter.c is the only file that includes <libmilter/mfapi.h>.  It reads the
+ * milter.c is the only file that includes <libmilter/mfapi.h>, main.c reads the
  * options, loads the policy, opens resolver, control socket and milter
  * socket, negotiates (a NULL handler becomes SMFIP_NO*, one that never
  * replies SMFIP_NR_*), translates callbacks to session events, applies
