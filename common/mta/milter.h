@@ -1,11 +1,10 @@
 /*
  * milter - a table of event functions becomes a daemon.
  *
- * milter.c is the only file that includes <libmilter/mfapi.h>, main.c reads the
- * options, loads the policy, opens resolver, control socket and milter
- * socket, negotiates (a NULL handler becomes SMFIP_NO*, one that never
- * replies SMFIP_NR_*), translates callbacks to session events, applies
- * effects, and ends within 6 s of SIGTERM.
+ * main.c is the daemon's life: options, policy, sockets, signals, an end
+ * within 6 s of SIGTERM.  milter.c is the only file that knows libmilter: it
+ * negotiates (a NULL handler becomes SMFIP_NO*, one that never replies
+ * SMFIP_NR_*), turns callbacks into session events, and applies effects.
  *
  * Source:   DESIGN.md sections 4, 5 and 14; reference/libraries.md 3.
  * Blocking: for the life of the daemon.
