@@ -59,6 +59,7 @@ BINS     := $(patsubst %,$(O)/bin/gatepost-%,$(filter-out ctl,$(MILTERS))) \
             $(if $(filter ctl,$(MILTERS)),$(O)/bin/gatepost)
 SUPPORT  := $(wildcard tests/support/*.c)
 UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+DRIVERS  := $(patsubst tests/vectors/%.c,%,$(wildcard tests/vectors/drive_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
@@ -102,6 +103,12 @@ $(O)/asan/bin/test_%: $(O)/asan/tests/unit/test_%.o \
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(ASAN) -o $@ $^ -lcmocka $(LIBS)
 
+# what the scripts in tests/vectors talk to
+$(O)/asan/bin/drive_%: $(O)/asan/tests/vectors/drive_%.o $(O)/asan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
+
 $(O)/tsan/bin/test_%: $(O)/tsan/tests/unit/test_%.o \
     $(SUPPORT:%.c=$(O)/tsan/%.o) $(O)/tsan/libgatepost.a
 	@mkdir -p $(@D)
@@ -122,7 +129,7 @@ $(O)/bench/%: tests/bench/%.c $(O)/obj/libgatepost.a
 setup:
 	$(Q)tests/setup.sh
 
-unit: $(UNIT:%=$(O)/asan/bin/%)
+unit: $(UNIT:%=$(O)/asan/bin/%) $(DRIVERS:%=$(O)/asan/bin/%)
 fuzzers: $(FUZZERS:%=$(O)/fuzz/bin/%)
 benches: $(BENCHES:%=$(O)/bench/%)
 asan: unit $(BINS:$(O)/bin/%=$(O)/asan/bin/%)
