@@ -42,19 +42,32 @@ struct gp_spf_outcome {
 	enum gp_spf_result result;
 	const char *reason;      /* one clause for A-R, log and `explain`: which
 	                          * term matched in whose record, or what was
-	                          * wrong; printable; never NULL */
+	                          * wrong; under 300 bytes, printable US-ASCII
+	                          * without '"' and '\\'; never NULL */
 	const char *explanation; /* with FAIL: the expanded exp= text, raw
-	                          * US-ASCII; NULL: none was published */
+	                          * US-ASCII, at most GP_SPF_EXPLAIN_MAX bytes;
+	                          * NULL: no usable one was published */
 	unsigned queries;        /* asked for in all */
 	unsigned terms;          /* terms that query, RFC 7208 4.6.4 */
-	unsigned voids;
+	unsigned voids;          /* of these, whose own look-up found nothing */
 };
 
 struct gp_spf_eval;
 
 /*
- * gp_spf_eval_new - begin; everything it makes lives in `arena`.  Strings of
- * `q` are borrowed until the end of the evaluation.
+ * gp_spf_eval_new - begin; everything it makes lives in `arena`.  The strings
+ * of `q` are borrowed until the end of the evaluation, `q` itself is not.
+ *
+ * Where RFC 7208 leaves a choice:
+ *  - a void is a term of those that query whose own look-up is answered by
+ *    NXDOMAIN or NODATA.  The addresses of MX hosts and of the client's PTR
+ *    names are no look-ups of a term; else a client could turn a fail into a
+ *    permerror by PTR records of his own;
+ *  - a mechanism with a <target-name> that can not be asked for (section 4.8)
+ *    does not match; include and redirect of such a name are a permerror;
+ *  - a domain that is no name of two labels, or an unknown client, is `none`;
+ *  - RFC 8616: with a local part in UTF-8 a term with %{s} or %{l} does not
+ *    match, and such a redirect or exp counts as not written.
  */
 struct gp_spf_eval *
 gp_spf_eval_new(struct gp_arena *arena, const struct gp_spf_query *q);

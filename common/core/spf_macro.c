@@ -52,6 +52,15 @@ gp_spf_show(struct gp_str s, char out[GP_SPF_SHOW])
 	return out;
 }
 
+bool
+gp_spf_is_ascii(struct gp_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 0x7f)
+			return false;
+	return true;
+}
+
 static bool
 is_delimiter(char c)
 {

@@ -25,6 +25,9 @@
  */
 const char *gp_spf_show(struct gp_str s, char out[GP_SPF_SHOW]);
 
+/* gp_spf_is_ascii - no byte above 127. */
+bool gp_spf_is_ascii(struct gp_str s);
+
 /* What a macro string depends on, whatever its case. */
 struct gp_spf_uses {
 	bool p;     /* %{p}: the client's validated name */

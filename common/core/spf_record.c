@@ -256,7 +256,7 @@ parse_term(struct gp_str s, struct gp_spf_term *t, struct gp_err *err)
 		t->name = gp_str_n(s.p, n);
 		return parse_modifier(t, skip(s, n + 1), err);
 	}
-	if (memchr("+-~?", s.p[0], 4) != NULL) {
+	if (s.p[0] != '\0' && strchr("+-~?", s.p[0]) != NULL) {
 		t->qualifier = s.p[0];
 		s = skip(s, 1);
 	}
