@@ -54,6 +54,7 @@ def settings(dns):
         "spf": {"mode": "enforce", "fail": "tag"},
         ("domain", "strict.example"): {"spf": strict},
         ("domain", "hold.example"): {"spf": {"fail": "hold"}},
+        ("domain", "polite.example"): {"spf": {"helo-fail": "reject"}},
         ("domain", "monitor.example"): {"spf": dict(strict, mode="monitor")},
     }
 
@@ -233,6 +234,8 @@ def identities(tap, p):
     tap.match(r"^550 5\.7\.23 ", posted.rcpts[0].line, "null sender: refused by HELO where enforced")
     tap.equal(shown(p.delivered(p.post("<a@pass.example>", helo="fail.example"))),
               {"smtp.mailfrom": "pass", "smtp.helo": "fail"}, "HELO is reported beside MAIL FROM")
+    posted = p.post("<a@pass.example>", ["u@polite.example"], helo="fail.example")
+    tap.match(r"^550 5\.7\.23 ", posted.rcpts[0].line, "a failing HELO: refused where helo-fail = reject")
     tap.equal(shown(p.delivered(p.post("<a@pass.example>", helo="[192.0.2.1]"))),
               {"smtp.mailfrom": "pass"}, "an address literal as HELO is not asked for")
 

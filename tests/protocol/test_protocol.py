@@ -36,11 +36,13 @@ def negotiation(f):
             tap.ok(name in wanted, "negotiation: asks for macro " + name, repr(s.symlists))
         tap.ok(not re.search(r"[^A-Za-z_{} ]", " ".join(wanted)),
                "negotiation: macro names are well formed", repr(wanted))
-    with f.session(steps=0) as s:
-        tap.equal(s.steps & ~m.ALL_STEPS, 0, "negotiation: no more steps than there are")
-        tap.equal(s.steps, 0, "negotiation: an MTA that offers no steps gets none asked")
-        tap.equal(deliver(s, "<a@pass.example>").spf, "pass",
-                  "negotiation: an MTA that sends and awaits everything is served")
+    for offered in (0, m.NO_CONNECT, m.ALL_STEPS & ~m.NR_HEADERS):
+        with f.session(steps=offered) as s:
+            asked = s.steps & (m.NR_CONNECT | m.NR_HELO | m.NR_MAIL | m.NR_HEADERS)
+            tap.equal(asked & ~offered, 0, "negotiation: no silence towards an MTA that "
+                      "awaits answers (%#x)" % offered)
+            tap.equal(deliver(s, "<a@pass.example>").spf, "pass",
+                      "negotiation: an MTA that offers %#x is served" % offered)
     with f.session(steps=m.ALL_STEPS & ~m.HEADER_LEADING_SPACE) as s:
         judged = deliver(s, "<a@pass.example>")
         tap.ok(judged.field and not judged.last.inserted[0][2].startswith(" "),
@@ -411,8 +413,14 @@ def random_octets(f):
     tap.equal(f.serves(), "", "random packets: the next session is served")
 
 
+def held_by(pid):
+    """How many descriptors and threads the process has."""
+    return tuple(len(os.listdir("/proc/%d/%s" % (pid, what))) for what in ("fd", "task"))
+
+
 def many(f):
     idle = []
+    before = held_by(f.daemon.process.pid)
     try:
         for _ in range(1000):
             idle.append(f.session())
@@ -427,6 +435,11 @@ def many(f):
     opened = lambda: sum(v for k, v in f.daemon.metrics().items() if "sessions_open" in k)
     lab_base.wait_until(lambda: opened() == 0, 20, "every session is closed")
     tap.equal(f.serves(), "", "after 1000 connections mail is served")
+    lab_base.wait_until(lambda: held_by(f.daemon.process.pid)[0] <= before[0] + 2, 20,
+                        "the descriptors are given back")
+    tap.ok(held_by(f.daemon.process.pid)[1] <= before[1] + 40,
+           "after 1000 connections there are no thousand threads",
+           "%r, before %r" % (held_by(f.daemon.process.pid), before))
 
 
 def several(f):
