@@ -82,22 +82,6 @@ option_name(enum gp_spf_result result)
 	return names[result];
 }
 
-static int
-severity(enum gp_disposition d)
-{
-	switch (d) {
-	case GP_DO_TAG:
-		return 0;
-	case GP_DO_HOLD:
-		return 1;
-	case GP_DO_TEMPFAIL:
-		return 2;
-	case GP_DO_REJECT:
-		return 3;
-	}
-	return 0;
-}
-
 static struct judgement
 judge(const struct gp_spf_policy *policy, const struct gp_spf_message *spf)
 {
@@ -110,7 +94,8 @@ judge(const struct gp_spf_policy *policy, const struct gp_spf_message *spf)
 	if (spf->mail_from.result == GP_SPF_SKIPPED)
 		j.disposition = GP_DO_TAG;
 	if (helo->result == GP_SPF_FAIL &&
-	    severity(policy->helo_fail) > severity(j.disposition))
+	    gp_disposition_severity(policy->helo_fail) >
+		gp_disposition_severity(j.disposition))
 		j = (struct judgement){ .check = helo,
 			.disposition = policy->helo_fail,
 			.why = "spf.helo-fail" };

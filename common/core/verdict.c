@@ -88,3 +88,19 @@ gp_reply_text(struct gp_buf *out, const char *text)
 		n++;
 	}
 }
+
+unsigned
+gp_disposition_severity(enum gp_disposition d)
+{
+	switch (d) {
+	case GP_DO_TAG:
+		return 0;
+	case GP_DO_HOLD:
+		return 1;
+	case GP_DO_TEMPFAIL:
+		return 2;
+	case GP_DO_REJECT:
+		return 3;
+	}
+	return 0;
+}

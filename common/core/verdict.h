@@ -46,6 +46,9 @@ gp_tempfail(const char *xcode, const char *text, const char *why); /* 451 */
 /* gp_disposition_name - "tag", "reject", "tempfail", "hold". */
 const char *gp_disposition_name(enum gp_disposition d);
 
+/* gp_disposition_severity - tag 0, hold 1, tempfail 2, reject 3. */
+unsigned gp_disposition_severity(enum gp_disposition d);
+
 /* gp_action_name - "continue", "accept", "reject", "tempfail". */
 const char *gp_action_name(enum gp_action action);
 

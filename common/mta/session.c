@@ -266,30 +266,14 @@ broken_verdict(const struct gp_session *s)
 
 /* -- envelope ---------------------------------------------------------- */
 
-/* Strictness of what monitoring spared: reject over tempfail over hold. */
-static unsigned
-strictness(enum gp_disposition d)
-{
-	switch (d) {
-	case GP_DO_TAG:
-		return 0;
-	case GP_DO_HOLD:
-		return 1;
-	case GP_DO_TEMPFAIL:
-		return 2;
-	case GP_DO_REJECT:
-		break;
-	}
-	return 3;
-}
-
 static void
 note_monitored(struct gp_session *s, const struct gp_verdict *v)
 {
 	if (!v->monitored)
 		return;
 	gp_metrics_add(s->app->metrics, GP_M_WOULD, v->disposition, 1);
-	if (strictness(v->disposition) > strictness(s->priv->would))
+	if (gp_disposition_severity(v->disposition) >
+	    gp_disposition_severity(s->priv->would))
 		s->priv->would = v->disposition;
 }
 
