@@ -61,6 +61,7 @@ SUPPORT  := $(wildcard tests/support/*.c)
 UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 DRIVERS  := $(patsubst tests/vectors/%.c,%,$(wildcard tests/vectors/drive_*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH_LIB := $(wildcard tests/bench/lib/*.c)
 BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
 .PHONY: all check demo lint asan tsan fuzz bench soak deb install man clean \
@@ -120,11 +121,12 @@ $(O)/fuzz/bin/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libgatepost.a
 	@echo "  LINK   $@"
 	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
-$(O)/bench/%: tests/bench/%.c $(O)/obj/libgatepost.a
+.SECONDARY: $(BENCHES:%=$(O)/obj/tests/bench/%.o)
+$(O)/bench/%: $(O)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(O)/obj/%.o) \
+    $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
-	$(Q)$(CC) $(STD) $(DEFS) $(WERROR) $(WARN) -O2 -g -MMD -MP -o $@ $^ $(LIBS)
--include $(wildcard $(O)/bench/*.d)
+	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 setup:
 	$(Q)tests/setup.sh
