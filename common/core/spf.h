@@ -42,8 +42,8 @@ struct gp_spf_outcome {
 	enum gp_spf_result result;
 	const char *reason;      /* one clause for A-R, log and `explain`: which
 	                          * term matched in whose record, or what was
-	                          * wrong; under 300 bytes, printable US-ASCII
-	                          * without '"' and '\\'; never NULL */
+	                          * wrong; under 300 bytes, printable US-ASCII,
+	                          * no double quote; never NULL */
 	const char *explanation; /* with FAIL: the expanded exp= text, raw
 	                          * US-ASCII, at most GP_SPF_EXPLAIN_MAX bytes;
 	                          * NULL: no usable one was published */

@@ -19,8 +19,8 @@
 #define GP_SPF_SHOW 128
 
 /*
- * gp_spf_show - `s` as printable US-ASCII without quotes and backslashes
- * (those and all else as \xHH), cut to fit and then marked by "...".
+ * gp_spf_show - `s` as printable US-ASCII; double quotes, backslashes and
+ * whatever is not printable become \xHH.  Cut to fit and then marked by "...".
  * Returns `out`.
  */
 const char *gp_spf_show(struct gp_str s, char out[GP_SPF_SHOW]);
