@@ -42,7 +42,10 @@ struct gp_authres {
 
 /*
  * gp_authres_parse - the field's value (what follows the colon), folded or
- * not.  Results live in `arena`, none larger than the input.
+ * not; one line end at its end is forgiven.  Results live in `arena`, none
+ * larger than the input.  Results by a method version other than 1 are left
+ * out (RFC 8601 2.2).  An address with a quoted local part comes unquoted, as
+ * one text; its domain stands behind the last "@".
  * GP_OK    *out is complete.
  * GP_NONE  a version other than 1: nothing to be read (RFC 8601 2.5)
  * GP_PERM  not by the grammar, or over a bound of limits.h.
@@ -52,25 +55,45 @@ GP_MUST_USE enum gp_rc gp_authres_parse(struct gp_str value,
 
 /*
  * gp_authres_format - append the field's value to `out`: one line when it is
- * short, else folded with "\n\t" before a result.  A value that is no token
- * is quoted; one that can not be quoted (control characters, NUL) or is
- * not UTF-8 is dropped with its property.  No comments are ever written.
- * gp_authres_parse() reads back exactly what was put in.
+ * short, else folded with "\n\t" before each result and where a line would
+ * pass 78 columns.  A value is quoted unless it is made of letters, digits
+ * and ". _ + -", or is an address of those; no comments are ever written.
+ *
+ * Left out: a property or a reason whose value is not gp_str_is_text(), whose
+ * ptype or property is no keyword, or which would need a line of more than
+ * 900 octets; a result whose method or result is no such keyword; what is
+ * over a bound of limits.h.  With an unwritable id nothing is appended.
+ * gp_authres_parse() reads back exactly what was put in, but for those.
  */
 void gp_authres_format(const struct gp_authres *ar, struct gp_buf *out);
 
 /*
  * gp_authres_canonical - append the one text that stands for these results:
- * no folding, lower-case keywords, every value quoted.  What a seal covers.
+ * no folding, lower-case keywords, every value quoted.  What a seal covers;
+ * so it leaves out what gp_authres_format() leaves out.
  */
 void gp_authres_canonical(const struct gp_authres *ar, struct gp_buf *out);
 
 /*
- * gp_authres_claims - could this field be taken to come from `id`?  True when
- * the strict reader finds that authserv-id, or the crude one does: any case,
- * quoted, behind comments or white space, with a final dot, with anything
- * that is not a letter of a name before or after, in a field of any length.
- * `id` is a name without quotes.
+ * gp_authres_claims - could this field be taken to come from `id`?  The crude
+ * reader: whatever a strict or a sloppy reader could find as authserv-id, in
+ * a field of any length, in linear time.
+ *
+ * It looks for `id` in the first part of the field, up to the ";", that has a
+ * letter or a digit in it.  Since readers differ in what hides a ";", the
+ * part is cut in sixteen ways: comments skipped or not, nested or not, quotes
+ * (also those in comments) and backslashes heeded or not.  In each, case does not count, and blanks,
+ * comments, quotes and backslashes inside the name are passed over.  The name
+ * counts when no letter of a name (letter, digit, "-", "_") stands directly
+ * before it or behind it, dots passed over; but not as the value of a
+ * property ("word=NAME", "word=x@NAME").  The first words with UTF-8 in them
+ * are compared as domain names too, so that a U-label is found.
+ *
+ * So these claim mx.example.com: "MX.Example.COM.", "\"mx.example\\.com\"",
+ * "(x;) mx.example.com 1", ";, mx.(x)example.com", "evil (mx.example.com";
+ * and these do not: "notmx.example.com", "mx.example.com.evil.net", and
+ * "evil.net; spf=pass (mx.example.com: ok) smtp.helo=mx.example.com".
+ * `id` is a name without quotes; an empty one is claimed by nothing.
  */
 bool gp_authres_claims(struct gp_str value, const char *id);
 

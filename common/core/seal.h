@@ -30,13 +30,20 @@ struct gp_seal_facts {
 	int64_t minute;          /* wall clock, minutes since 1970 */
 };
 
+/* What is covered, each part behind its length in four octets, so that no two
+ * different lists of parts give the same input: the word "gatepost-seal-1",
+ * authserv-id, queue id, client (family and 16 octets), reverse-path,
+ * gp_authres_canonical() of the results, and the minute (eight octets). */
+
 /* Keyed MAC over data; `arg` is the caller's. */
 typedef void (*gp_seal_mac_fn)(const void *arg, struct gp_str data,
     uint8_t mac[GP_SEAL_MAC_BYTES]);
 
 /*
- * gp_seal_add - append the seal property to the last result of `ar` (which
- * must have one); memory from `arena`.
+ * gp_seal_add - append the seal property to the last result of `ar`; memory
+ * from `arena`.  `ar` must have a result, and the last one fewer than
+ * GP_AUTHRES_PROPS_MAX properties; else it stays unsealed, which every
+ * reader treats as forged.
  */
 void gp_seal_add(struct gp_authres *ar, const struct gp_seal_facts *facts,
     gp_seal_mac_fn mac, const void *arg, struct gp_arena *arena);
@@ -44,8 +51,9 @@ void gp_seal_add(struct gp_authres *ar, const struct gp_seal_facts *facts,
 /*
  * gp_seal_check - is `ar` sealed for these facts, by this key, within the
  * last GP_SEAL_AGE_MIN minutes (or one minute ahead)?  On success the seal
- * property is taken out of `ar`.  Anything but exactly one seal property on
- * the last result is false.  The comparison takes constant time.
+ * property is taken out of `ar`; on failure `ar` is as it was.  Anything but
+ * exactly one seal property, the last of the last result, is false.  The
+ * comparison takes constant time.
  */
 bool gp_seal_check(struct gp_authres *ar, const struct gp_seal_facts *facts,
     gp_seal_mac_fn mac, const void *arg);

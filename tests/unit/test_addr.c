@@ -155,11 +155,11 @@ static const struct row readable[] = {
 
 #define NO(what, text)                                                         \
 	{                                                                      \
-		.label = what, .arg = GP_STR(text), .refused = true            \
+		.label = (what), .arg = GP_STR(text), .refused = true          \
 	}
 #define NO_RCPT(what, text)                                                    \
 	{                                                                      \
-		.label = what, .arg = GP_STR(text), .refused = true,           \
+		.label = (what), .arg = GP_STR(text), .refused = true,         \
 		.rcpt = true                                                   \
 	}
 
