@@ -19,9 +19,8 @@ struct gp_dns {
 	atomic_bool cancelled;
 };
 
-/* Label values of GP_M_DNS_CACHE and GP_M_DNS_ANSWERS. */
+/* Label values of GP_M_DNS_CACHE. */
 enum { LABEL_HIT, LABEL_MISS, LABEL_SHARED };
-enum { LABEL_OK, LABEL_NODATA, LABEL_NXDOMAIN, LABEL_TEMPORARY };
 
 /* What a message was told, it is told again: a question costs it once, and an
  * answer that may not be kept longer lives here. */
@@ -183,16 +182,6 @@ memo_add(struct gp_dns_scope *scope, const struct gp_dns_question *q,
 	scope->memo = m;
 }
 
-static unsigned
-answer_label(const struct gp_dns_answer *a)
-{
-	if (a->rc == GP_OK)
-		return LABEL_OK;
-	if (a->rc == GP_NONE)
-		return a->nxdomain ? LABEL_NXDOMAIN : LABEL_NODATA;
-	return LABEL_TEMPORARY;
-}
-
 enum gp_rc
 gp_dns_query(struct gp_dns_scope *scope, const char *name,
     enum gp_dns_type type, struct gp_dns_answer *out)
@@ -210,7 +199,6 @@ gp_dns_query(struct gp_dns_scope *scope, const char *name,
 	atomic_fetch_add(&dns->users, 1);
 	if (resolve(scope, q, out) != GP_TEMP)
 		memo_add(scope, &q, out);
-	gp_metrics_add(dns->metrics, GP_M_DNS_ANSWERS, answer_label(out), 1);
 	atomic_fetch_sub(&dns->users, 1);
 	return out->rc;
 }

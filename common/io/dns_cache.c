@@ -19,6 +19,9 @@
 #define ENTRY_OVERHEAD  32 /* malloc's and the bucket's share of an entry */
 #define OLD_SHARE(size) ((size) / 4 * 3)
 
+/* Label values of GP_M_DNS_ANSWERS. */
+enum { LABEL_OK, LABEL_NODATA, LABEL_NXDOMAIN, LABEL_TEMPORARY };
+
 struct gp_dns_flight {
 	struct gp_dns_question question;
 	struct gp_dns_cache *cache;
@@ -424,6 +427,16 @@ gp_dns_flight_question(const struct gp_dns_flight *f)
 	return &f->question;
 }
 
+static unsigned
+answer_label(const struct gp_dns_answer *a)
+{
+	if (a->rc == GP_OK)
+		return LABEL_OK;
+	if (a->rc == GP_NONE)
+		return a->nxdomain ? LABEL_NXDOMAIN : LABEL_NODATA;
+	return LABEL_TEMPORARY;
+}
+
 void
 gp_dns_finish(struct gp_dns_flight *f, const struct gp_dns_answer *a,
     const char *alias)
@@ -432,6 +445,7 @@ gp_dns_finish(struct gp_dns_flight *f, const struct gp_dns_answer *a,
 	struct gp_dns_flight **at;
 	struct gp_dns_entry *e;
 
+	gp_metrics_add(f->cache->metrics, GP_M_DNS_ANSWERS, answer_label(a), 1);
 	e = gp_dns_entry_new(&f->question, a, alias, gp_clock_us());
 	e->hash = f->hash;
 	pthread_mutex_lock(&s->lock);
