@@ -15,8 +15,8 @@ not_askable(const char *domain, const char *reason)
 		.reason = reason };
 }
 
-struct gp_spf_identity
-gp_spf_identity_helo(const char *helo, struct gp_arena *arena)
+static struct gp_spf_identity
+postmaster_at(const char *helo, struct gp_arena *arena)
 {
 	char domain[GP_DOMAIN_TEXT];
 	struct gp_str name = gp_str(helo);
@@ -37,13 +37,22 @@ gp_spf_identity_helo(const char *helo, struct gp_arena *arena)
 }
 
 struct gp_spf_identity
+gp_spf_identity_helo(const char *helo, struct gp_arena *arena)
+{
+	struct gp_spf_identity id = postmaster_at(helo, arena);
+
+	id.is_helo = true;
+	return id;
+}
+
+struct gp_spf_identity
 gp_spf_identity_mail_from(const struct gp_addr *path, bool readable,
     const char *helo, struct gp_arena *arena)
 {
 	if (!readable)
 		return not_askable(NULL, "MAIL FROM is no address");
 	if (path->is_null)
-		return gp_spf_identity_helo(helo, arena);
+		return postmaster_at(helo, arena);
 	if (path->is_literal)
 		return not_askable(NULL, "MAIL FROM has an address literal");
 	if (path->domain == NULL)

@@ -24,6 +24,7 @@
 /* What one check_host() is asked. */
 struct gp_spf_identity {
 	bool askable;        /* false: the result is `none`, for `reason` */
+	bool is_helo;        /* RFC 7208 2.3; false: 2.4, MAIL FROM */
 	struct gp_str local; /* local part; "postmaster" where none is */
 	const char *domain;  /* normalised; NULL: none could be read.  Also a
 	                      * name that is not askable, as "localhost" */
