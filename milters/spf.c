@@ -1,8 +1,6 @@
 /*
  * gatepost-spf - verify the sender's SPF record and act on the result.
  *
- * This file is the whole policy, in the order mail happens:
- *
  *   MAIL   check MAIL FROM, then HELO (RFC 7208 2.3, 2.4), once a message
  *   RCPT   decide, by the policy of the recipient's domain
  *   EOM    remove forged Authentication-Results, add ours, hold if so decided

@@ -234,3 +234,20 @@ gp_spf_authres(const struct gp_spf_message *spf, struct gp_arena *arena,
 	if (spf->helo.result != GP_SPF_SKIPPED)
 		report(&spf->helo, "helo", arena, ar);
 }
+
+void
+gp_spf_describe(const struct gp_spf_message *spf, struct gp_logline *line)
+{
+	const struct gp_spf_check_result *from = &spf->mail_from;
+
+	if (from->result == GP_SPF_SKIPPED)
+		return;
+	gp_logline_adds(line, "spf", gp_spf_result_name(from->result));
+	if (from->domain != NULL)
+		gp_logline_adds(line, spf->by_helo ? "helo-domain" : "domain",
+		    from->domain);
+	gp_logline_adds(line, "reason", from->reason);
+	if (spf->helo.result != GP_SPF_SKIPPED)
+		gp_logline_adds(line, "helo-spf",
+		    gp_spf_result_name(spf->helo.result));
+}
