@@ -3,8 +3,8 @@
  *
  * A request is one line ("reload", "stats", "status", "ping"), the answer is
  * a first line "ok" or "error", then text, then the end of the connection.
- * One thread serves it; a client that says nothing is dropped after 5 s, and
- * a request is at most 1024 bytes of printable text.
+ * One thread serves up to GP_CONTROL_CLIENTS clients beside each other, so
+ * that a silent one keeps nobody waiting; it is dropped after 5 s.
  *
  * Blocking: its own thread.
  * Threads:  the callback runs in the control thread.
@@ -15,23 +15,42 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define GP_CONTROL_CLIENTS     8
+#define GP_CONTROL_REQUEST_MAX 1024 /* bytes of a request, with its newline */
+#define GP_CONTROL_ANSWER_MAX  (1024 * 1024)
+
 struct gp_control;
 
 /*
  * The server of requests: append the answer's text to `out`; true is "ok".
- * `request` is one trimmed line.
+ * `request` is one trimmed line of printable US-ASCII, never empty.
  */
 typedef bool (
     *gp_control_fn)(void *arg, struct gp_str request, struct gp_buf *out);
 
 /*
  * gp_control_open - listen on `path` and start the thread.  A stale socket is
- * replaced; anything else at that path is refused (GP_PERM).
+ * replaced.  GP_PERM: anything else is at that path, or nothing can be made
+ * there (err as gp_daemon_clear_socket words it); GP_TEMP: no descriptor or
+ * thread just now.  `arg` is borrowed until gp_control_close.
  */
 GP_MUST_USE enum gp_rc gp_control_open(const char *path, gp_control_fn fn,
     void *arg, struct gp_control **out, struct gp_err *err);
 
-/* gp_control_close - stop the thread, remove the socket; NULL is allowed. */
+/*
+ * gp_control_close - stop the thread (after a callback that runs), drop the
+ * clients, remove the socket if it is still ours; NULL is allowed.
+ */
 void gp_control_close(struct gp_control *c);
+
+/*
+ * gp_control_request - find the request in the bytes received so far; `ended`
+ * says that no more will come.
+ * GP_OK    *out is the first line, trimmed, within `received`
+ * GP_NONE  not complete yet
+ * GP_PERM  never a request: empty, too long, or not printable; err says which
+ */
+GP_MUST_USE enum gp_rc gp_control_request(struct gp_str received, bool ended,
+    struct gp_str *out, struct gp_err *err);
 
 #endif

@@ -1,0 +1,398 @@
+/* See control.h. */
+#include "io/control.h"
+
+#include "base/xalloc.h"
+#include "io/clock.h"
+#include "io/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define PATIENCE_US                                                            \
+	(5 * GP_US_PER_S)     /* for a request; for taking an answer           \
+	                       */
+#define LINGER_US GP_US_PER_S /* for the client's own close */
+#define PAUSE_US  GP_US_PER_S /* between accepts that fail */
+
+enum stage { READING, WRITING, LINGERING };
+
+struct client {
+	int fd; /* -1: no client */
+	enum stage stage;
+	int64_t deadline_us;
+	char in[GP_CONTROL_REQUEST_MAX + 1];
+	size_t n;
+	struct gp_buf answer;
+	size_t sent;
+};
+
+struct gp_control {
+	gp_control_fn fn;
+	void *arg;
+	char *path;
+	dev_t dev; /* of our socket at `path` */
+	ino_t ino;
+	int listener;
+	int wake; /* readable: the end */
+	int64_t pause_until_us;
+	pthread_t thread;
+	struct client clients[GP_CONTROL_CLIENTS];
+};
+
+enum gp_rc
+gp_control_request(struct gp_str received, bool ended, struct gp_str *out,
+    struct gp_err *err)
+{
+	size_t end = gp_str_find(received, '\n');
+
+	if (end >= GP_CONTROL_REQUEST_MAX)
+		return gp_fail(err, GP_PERM, "a request has at most %d bytes",
+		    GP_CONTROL_REQUEST_MAX);
+	if (end == received.n && !ended)
+		return GP_NONE;
+	*out = gp_str_trim(gp_str_n(received.p, end));
+	for (size_t i = 0; i < out->n; i++)
+		if (!gp_is_print(out->p[i]))
+			return gp_fail(err, GP_PERM,
+			    "a request is one line of printable text");
+	if (out->n == 0)
+		return gp_fail(err, GP_PERM,
+		    "the request is empty; try \"ping\" or \"status\"");
+	return GP_OK;
+}
+
+/* -- one client ------------------------------------------------------------ */
+
+static void
+drop(struct client *cl)
+{
+	(void)close(cl->fd);
+	cl->fd = -1;
+	gp_buf_clear(&cl->answer);
+}
+
+static void
+enter(struct client *cl, enum stage stage, int64_t patience_us)
+{
+	cl->stage = stage;
+	cl->deadline_us = gp_time_add(gp_clock_us(), patience_us);
+}
+
+static void
+write_answer(struct client *cl)
+{
+	while (cl->sent < cl->answer.n) {
+		ssize_t n = send(cl->fd, cl->answer.p + cl->sent,
+		    cl->answer.n - cl->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0) {
+			drop(cl);
+			return;
+		}
+		cl->sent += (size_t)n;
+	}
+	/* closing with unread input would take the answer from the client */
+	(void)shutdown(cl->fd, SHUT_WR);
+	enter(cl, LINGERING, LINGER_US);
+}
+
+/* "ok" or "error", the text, a newline where the text lacks one. */
+static void
+answer(struct client *cl, bool ok, const struct gp_buf *text)
+{
+	struct gp_str s = gp_buf_str(text);
+
+	gp_buf_adds(&cl->answer, ok ? "ok\n" : "error\n");
+	gp_buf_add_str(&cl->answer, s);
+	if (s.n > 0 && s.p[s.n - 1] != '\n')
+		gp_buf_addc(&cl->answer, '\n');
+	enter(cl, WRITING, PATIENCE_US);
+	write_answer(cl);
+}
+
+static void
+serve(struct gp_control *c, struct client *cl, bool ended)
+{
+	struct gp_str request;
+	struct gp_buf text;
+	struct gp_err err;
+	bool ok = false;
+
+	gp_buf_init(&text, GP_CONTROL_ANSWER_MAX);
+	switch (gp_control_request(gp_str_n(cl->in, cl->n), ended, &request,
+	    &err)) {
+	case GP_OK:
+		ok = c->fn(c->arg, request, &text);
+		if (text.overflow) {
+			ok = false;
+			gp_buf_reset(&text);
+			gp_buf_adds(&text, "the answer is too long");
+		}
+		answer(cl, ok, &text);
+		break;
+	case GP_NONE:
+		break;
+	case GP_TEMP:
+	case GP_PERM:
+	default:
+		gp_buf_adds(&text, err.msg);
+		answer(cl, false, &text);
+		break;
+	}
+	gp_buf_clear(&text);
+}
+
+static void
+read_request(struct gp_control *c, struct client *cl)
+{
+	ssize_t n =
+	    recv(cl->fd, cl->in + cl->n, sizeof(cl->in) - cl->n, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n < 0 || (n == 0 && cl->n == 0)) {
+		drop(cl);
+		return;
+	}
+	cl->n += (size_t)n;
+	serve(c, cl, n == 0);
+}
+
+/* Throw away what still comes; the deadline ends a client that goes on. */
+static void
+linger(struct client *cl)
+{
+	char waste[4096];
+	ssize_t n = recv(cl->fd, waste, sizeof(waste), MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		drop(cl);
+}
+
+static void
+step_client(struct gp_control *c, struct client *cl, bool ready)
+{
+	if (!ready) {
+		if (gp_clock_us() >= cl->deadline_us)
+			drop(cl);
+		return;
+	}
+	switch (cl->stage) {
+	case READING:
+		read_request(c, cl);
+		break;
+	case WRITING:
+		write_answer(cl);
+		break;
+	case LINGERING:
+	default:
+		linger(cl);
+		break;
+	}
+	if (cl->fd >= 0 && gp_clock_us() >= cl->deadline_us)
+		drop(cl);
+}
+
+/* -- the thread ------------------------------------------------------------ */
+
+static struct client *
+free_place(struct gp_control *c)
+{
+	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd < 0)
+			return &c->clients[i];
+	return NULL;
+}
+
+static void
+welcome(struct gp_control *c)
+{
+	struct client *cl = free_place(c);
+	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0) {
+		/* no descriptor: the listener stays readable, so look away */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			c->pause_until_us =
+			    gp_time_add(gp_clock_us(), PAUSE_US);
+		return;
+	}
+	cl->fd = fd;
+	cl->n = 0;
+	cl->sent = 0;
+	gp_buf_init(&cl->answer, GP_CONTROL_ANSWER_MAX + 64);
+	enter(cl, READING, PATIENCE_US);
+}
+
+/* Milliseconds until the next deadline, or -1. */
+static int
+time_to_wait(const struct gp_control *c)
+{
+	int64_t now = gp_clock_us();
+	int64_t next = GP_NEVER_US;
+
+	if (c->pause_until_us > now)
+		next = c->pause_until_us;
+	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd >= 0)
+			next = gp_time_min(next, c->clients[i].deadline_us);
+	if (next == GP_NEVER_US)
+		return -1;
+	return next <= now ? 0 : (int)((next - now) / GP_US_PER_MS) + 1;
+}
+
+enum { WAKE, LISTENER, FIRST, POLLED = FIRST + GP_CONTROL_CLIENTS };
+
+static void
+list_descriptors(const struct gp_control *c, struct pollfd p[POLLED])
+{
+	bool open = c->pause_until_us <= gp_clock_us();
+	bool place = false;
+
+	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++) {
+		const struct client *cl = &c->clients[i];
+
+		p[FIRST + i] = (struct pollfd){ .fd = cl->fd,
+			.events = cl->stage == WRITING ? POLLOUT : POLLIN };
+		place = place || cl->fd < 0;
+	}
+	p[WAKE] = (struct pollfd){ .fd = c->wake, .events = POLLIN };
+	p[LISTENER] = (struct pollfd){ .fd = open && place ? c->listener : -1,
+		.events = POLLIN };
+}
+
+static void *
+run(void *arg)
+{
+	struct gp_control *c = arg;
+	struct pollfd p[POLLED];
+
+	for (;;) {
+		list_descriptors(c, p);
+		if (poll(p, POLLED, time_to_wait(c)) < 0) {
+			/* no memory: look for the end alone for a while */
+			(void)poll(p, 1, (int)(PAUSE_US / GP_US_PER_MS));
+			continue;
+		}
+		if (p[WAKE].revents != 0)
+			return NULL;
+		for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
+			if (c->clients[i].fd >= 0)
+				step_client(c, &c->clients[i],
+				    p[FIRST + i].revents != 0);
+		if (p[LISTENER].revents != 0)
+			welcome(c);
+	}
+}
+
+/* -- open and close -------------------------------------------------------- */
+
+static enum gp_rc
+failed(struct gp_err *err, const char *path, const char *what, int error)
+{
+	bool passing = error == EMFILE || error == ENFILE || error == ENOMEM ||
+	               error == EAGAIN || error == ENOSPC;
+
+	return gp_fail(err, passing ? GP_TEMP : GP_PERM,
+	    "control socket \"%s\": %s: %s", path, what,
+	    strerrordesc_np(error));
+}
+
+/* Bind the listener, so that no moment has a socket of a wider mode: Linux
+ * takes it from the mode of the unbound socket, minus the umask. */
+static enum gp_rc
+listen_at(struct gp_control *c, struct gp_err *err)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	struct stat st;
+
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", c->path);
+	c->listener =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->listener < 0 || c->wake < 0)
+		return failed(err, c->path, "no descriptor", errno);
+	if (fchmod(c->listener, S_IRUSR | S_IWUSR) != 0 ||
+	    bind(c->listener, (const struct sockaddr *)&at, sizeof(at)) != 0)
+		return failed(err, c->path, "can't be made", errno);
+	if (lstat(c->path, &st) == 0) {
+		c->dev = st.st_dev;
+		c->ino = st.st_ino;
+	}
+	if (listen(c->listener, GP_CONTROL_CLIENTS) != 0)
+		return failed(err, c->path, "can't listen", errno);
+	return GP_OK;
+}
+
+/* All but the thread; safe on a control that was opened half. */
+static void
+release(struct gp_control *c)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
+		if (c->clients[i].fd >= 0)
+			drop(&c->clients[i]);
+	if (c->ino != 0 && lstat(c->path, &st) == 0 && st.st_dev == c->dev &&
+	    st.st_ino == c->ino)
+		(void)unlink(c->path);
+	if (c->listener >= 0)
+		(void)close(c->listener);
+	if (c->wake >= 0)
+		(void)close(c->wake);
+	free(c->path);
+	free(c);
+}
+
+enum gp_rc
+gp_control_open(const char *path, gp_control_fn fn, void *arg,
+    struct gp_control **out, struct gp_err *err)
+{
+	struct gp_control *c;
+	enum gp_rc rc = gp_daemon_clear_socket(path, err);
+	int error;
+
+	*out = NULL;
+	if (rc != GP_OK)
+		return rc;
+	c = gp_xcalloc(1, sizeof(*c));
+	c->fn = fn;
+	c->arg = arg;
+	c->path = gp_xstrdup(path);
+	c->listener = -1;
+	c->wake = -1;
+	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
+		c->clients[i].fd = -1;
+	rc = listen_at(c, err);
+	if (rc == GP_OK) {
+		error = pthread_create(&c->thread, NULL, run, c);
+		if (error != 0)
+			rc = failed(err, path, "no thread", error);
+	}
+	if (rc == GP_OK)
+		*out = c;
+	else
+		release(c);
+	return rc;
+}
+
+void
+gp_control_close(struct gp_control *c)
+{
+	if (c == NULL)
+		return;
+	(void)eventfd_write(c->wake, 1);
+	(void)pthread_join(c->thread, NULL);
+	release(c);
+}
