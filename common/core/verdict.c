@@ -75,32 +75,20 @@ gp_reply_text(struct gp_buf *out, const char *text)
 	struct gp_str rest = gp_str_trim(gp_str(text));
 	bool gap = false;
 
-	for (size_t i = 0, n = 0; i < rest.n && n < GP_REPLY_TEXT_MAX; i++) {
+	/* white space is written before what follows it, so never at the end */
+	for (size_t i = 0, n = 0; i < rest.n; i++) {
 		char c = rest.p[i];
 
-		/* a run of white space is one space, written by its first */
-		if (gp_is_space(c) && gap)
+		if (gp_is_space(c)) {
+			gap = true;
 			continue;
-		gap = gp_is_space(c);
+		}
+		if (n + (gap ? 2 : 1) > GP_REPLY_TEXT_MAX)
+			return;
 		if (gap)
-			c = ' ';
+			gp_buf_addc(out, ' ');
 		gp_buf_addc(out, gp_is_print(c) ? c : '?');
-		n++;
+		n += gap ? 2 : 1;
+		gap = false;
 	}
-}
-
-unsigned
-gp_disposition_severity(enum gp_disposition d)
-{
-	switch (d) {
-	case GP_DO_TAG:
-		return 0;
-	case GP_DO_HOLD:
-		return 1;
-	case GP_DO_TEMPFAIL:
-		return 2;
-	case GP_DO_REJECT:
-		return 3;
-	}
-	return 0;
 }

@@ -109,6 +109,12 @@ reply_text_is_bounded_and_appends(void **state)
 	gp_reply_text(&buf, text);
 	assert_int_equal(buf.n, GP_REPLY_TEXT_MAX);
 	assert_memory_equal(buf.p, "a xxx", 5);
+	/* nor does the cut leave one at the end */
+	memset(text, 'x', sizeof(text) - 1);
+	text[GP_REPLY_TEXT_MAX - 1] = ' ';
+	gp_buf_reset(&buf);
+	gp_reply_text(&buf, text);
+	assert_int_equal(buf.n, GP_REPLY_TEXT_MAX - 1);
 	gp_buf_clear(&buf);
 }
 
