@@ -13,7 +13,7 @@
 #define MACROS_MAX 16
 
 /* What the library spends on a mechanism, a prefix length, a piece of text. */
-#define HEAD_BYTES 4
+#define HEAD_BYTES ((size_t)4)
 
 struct writer {
 	const struct gp_spf_values *v;
@@ -99,7 +99,7 @@ write_spec(struct writer *w, char before, const struct gp_spf_term *t,
 	else
 		gp_buf_adds(w->out, GP_SPF_NO_NAME);
 	/* each run of text has a head; a macro takes no more than its text */
-	w->bytes += w->out->n - start + HEAD_BYTES * (macros + 1);
+	w->bytes += w->out->n - start + (macros + 1) * HEAD_BYTES;
 	return GP_OK;
 }
 

@@ -26,7 +26,7 @@ findings() {
 	for file in $code $tests; do
 		report 'banned function (see tests/lint/banned.sh)' \
 			"$(word "$unsafe")" "$file"
-		awk '/^<<<<<<< |^>>>>>>> |(TODO|FIXME|XXX)[^A-Za-z]/ {
+		awk '/^<<<<<<< |^>>>>>>> |(^|[^A-Za-z])(TODO|FIXME|XXX)([^A-Za-z]|$)/ {
 			printf "%s:%d: left-over mark\n", FILENAME, NR }' "$file"
 	done
 	for file in $tests; do
