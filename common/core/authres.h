@@ -82,12 +82,12 @@ void gp_authres_canonical(const struct gp_authres *ar, struct gp_buf *out);
  * It looks for `id` in the first part of the field, up to the ";", that has a
  * letter or a digit in it.  Since readers differ in what hides a ";", the
  * part is cut in sixteen ways: comments skipped or not, nested or not, quotes
- * (also those in comments) and backslashes heeded or not.  In each, case does not count, and blanks,
- * comments, quotes and backslashes inside the name are passed over.  The name
- * counts when no letter of a name (letter, digit, "-", "_") stands directly
- * before it or behind it, dots passed over; but not as the value of a
- * property ("word=NAME", "word=x@NAME").  The first words with UTF-8 in them
- * are compared as domain names too, so that a U-label is found.
+ * (also those in comments) and backslashes heeded or not.  In each, case does
+ * not count, and blanks, comments, quotes and backslashes inside the name are
+ * passed over.  The name counts when no letter of a name (letter, digit, "-",
+ * "_") stands directly before it or behind it, dots passed over; but not as the
+ * value of a property ("word=NAME", "word=x@NAME").  The first words with UTF-8
+ * in them are compared as domain names too, so that a U-label is found.
  *
  * So these claim mx.example.com: "MX.Example.COM.", "\"mx.example\\.com\"",
  * "(x;) mx.example.com 1", ";, mx.(x)example.com", "evil (mx.example.com";
