@@ -52,7 +52,7 @@
 #define GP_SEAL_AGE_MIN   15    /* minutes for which a seal is believed */
 
 /* -- policy file ------------------------------------------------------- */
-#define GP_CONFIG_FILE_MAX     (4 * 1024 * 1024)
-#define GP_CONFIG_PROBLEMS_MAX 100 /* problems shown in one run */
+#define GP_CONFIG_FILE_MAX     4194304 /* bytes, 4 MiB */
+#define GP_CONFIG_PROBLEMS_MAX 100     /* problems shown in one run */
 
 #endif

@@ -29,10 +29,10 @@ enum gp_engine { GP_BUILTIN, GP_SECOND, GP_COMPARE }; /* SECOND: the library */
 /* Where a value was written; file is NULL for a built-in default. */
 struct gp_origin {
 	const char *file;
-	unsigned line; /* from 1 */
+	unsigned line; /* from 1; 0: the file as a whole */
 };
 
-/* A list of strings or prefixes, owned by the snapshot. */
+/* Lists, owned by the snapshot. */
 struct gp_strings {
 	size_t n;
 	const char *const *v;
@@ -42,12 +42,7 @@ struct gp_prefixes {
 	const struct gp_prefix *v;
 };
 
-/* What a result of SPF means for mail to one recipient domain. */
-struct gp_spf_policy {
-	enum gp_mode mode;
-	enum gp_disposition on[GP_SPF_RESULTS]; /* MAIL FROM identity */
-	enum gp_disposition helo_fail;          /* fail of the HELO identity */
-};
+/* -- for the whole daemon ---------------------------------------------- */
 
 /* How SPF is checked; the same for every recipient. */
 struct gp_spf_checking {
@@ -58,6 +53,30 @@ struct gp_spf_checking {
 	bool helo;          /* check the HELO identity of non-null senders */
 	const char *explanation; /* default for fail; macros of RFC 7208 are
 	                          * not expanded here; "" for none */
+};
+
+/* What is said of a signature whose l= leaves the body's end unsigned. */
+enum gp_body_length { GP_BODY_LENGTH_POLICY, GP_BODY_LENGTH_PASS };
+
+struct gp_dkim_checking {
+	enum gp_engine engine;
+	unsigned max_signatures; /* 1 to 32 */
+	unsigned min_rsa_bits;   /* 1024 to 4096 */
+	enum gp_disposition temperror;
+	enum gp_body_length body_length;
+};
+
+enum gp_dmarc_discovery { GP_DMARC_TREEWALK, GP_DMARC_PSL, GP_DMARC_BOTH };
+enum gp_dmarc_reject { GP_DMARC_NEVER, GP_DMARC_CORROBORATED, GP_DMARC_ALWAYS };
+
+struct gp_dmarc_policy {
+	enum gp_mode mode;
+	enum gp_dmarc_discovery discovery;
+	enum gp_dmarc_reject reject;    /* what p=reject leads to */
+	enum gp_disposition quarantine; /* TAG, HOLD or REJECT */
+	enum gp_disposition temperror;  /* TAG or TEMPFAIL */
+	enum gp_disposition multi_from; /* several domains, or unreadable */
+	enum gp_disposition no_from;
 };
 
 struct gp_resolver_policy {
@@ -75,17 +94,11 @@ struct gp_trust_policy {
 	bool client_certificates;
 };
 
-struct gp_config;
-
-/* The values in force for one domain (or for none: the global ones). */
-struct gp_policy {
-	const char *domain; /* name of the block; NULL: no block applies */
-	struct gp_spf_policy spf;
-	const struct gp_config *config;
-	const struct gp_origin *origins; /* by option number, see policy.c */
+/* Sockets, "unix:PATH", "inet:PORT@HOST" or "inet6:PORT@HOST". */
+struct gp_listen_policy {
+	const char *spf, *dkim, *dmarc, *rate;
 };
 
-/* Values that hold for the whole daemon. */
 struct gp_globals {
 	const char *authserv_id;   /* NULL: the MTA's {j} */
 	struct gp_strings own_ids; /* further ids whose fields are removed */
@@ -94,6 +107,106 @@ struct gp_globals {
 	struct gp_resolver_policy resolver;
 	struct gp_trust_policy trust;
 	struct gp_spf_checking spf;
+	struct gp_dkim_checking dkim;
+	struct gp_dmarc_policy dmarc;
+	struct gp_listen_policy listen;
+};
+
+/* -- for one domain ---------------------------------------------------- */
+
+/* What a result of SPF means for mail to one recipient domain. */
+struct gp_spf_policy {
+	enum gp_mode mode;
+	enum gp_disposition on[GP_SPF_RESULTS]; /* MAIL FROM identity */
+	enum gp_disposition helo_fail;          /* fail of the HELO identity */
+};
+
+enum gp_key_state { GP_KEY_STAGED, GP_KEY_ACTIVE };
+
+/* A signing key; d= is the name of its block. */
+struct gp_key_policy {
+	const char *selector; /* s=, normalised as a domain is */
+	const char *file;     /* path of the private key */
+	enum gp_key_state state;
+	int64_t activate_after_s; /* with STAGED: not before this time, seconds
+	                           * since 1970; 0: no such time */
+	bool require_dns; /* STAGED becomes active only when DNS has it */
+	const struct gp_origin *origins; /* by option number */
+	struct gp_origin origin;         /* of the block */
+};
+
+/* "login=address": a further address of this login. */
+struct gp_alias {
+	const char *login;
+	const char *address;
+};
+struct gp_aliases {
+	size_t n;
+	const struct gp_alias *v;
+};
+
+enum gp_senders_else { GP_ELSE_UNSIGNED, GP_ELSE_TEMPFAIL, GP_ELSE_REJECT };
+
+/* Who may write mail From: this domain. */
+struct gp_senders_policy {
+	bool given; /* false: no `senders` block, everybody outbound may */
+	struct gp_strings auth; /* logins, as written */
+	struct gp_prefixes clients;
+	enum gp_senders_else otherwise; /* for everybody not listed */
+	bool own_address;               /* a login uses its own address only */
+	struct gp_aliases aliases;      /* what own_address allows besides */
+};
+
+enum gp_limit_count { GP_COUNT_RECIPIENTS, GP_COUNT_MESSAGES };
+enum gp_limit_key {
+	GP_BY_DOMAIN,   /* the sending domain: this block */
+	GP_BY_AUTH,     /* the login */
+	GP_BY_SENDER,   /* the envelope sender */
+	GP_BY_CLIENT,   /* the client address */
+	GP_BY_PROVIDER, /* who receives for the recipient's domain */
+};
+struct gp_limit_keys {
+	size_t n; /* at least 1 */
+	const enum gp_limit_key *v;
+};
+struct gp_rate {
+	uint32_t n;        /* at least 1 */
+	int64_t period_ms; /* 1 s to 31 d */
+};
+struct gp_rates {
+	size_t n; /* at least 1 */
+	const struct gp_rate *v;
+};
+
+/* A limit: each combination of its keys has a meter for each rate. */
+struct gp_limit_policy {
+	const char *name;
+	enum gp_limit_count count;
+	struct gp_limit_keys by;
+	struct gp_rates rate;
+	unsigned burst;           /* at most so many at once; 0: as the rate */
+	enum gp_disposition over; /* TEMPFAIL or REJECT */
+	enum gp_mode mode;
+	const struct gp_origin *origins; /* by option number */
+	struct gp_origin origin;         /* of the block */
+};
+
+struct gp_config;
+
+/* The values in force for one domain (or for none: the global ones). */
+struct gp_policy {
+	const char *domain;  /* name of the block; NULL: no block applies */
+	const char *profile; /* NULL: none */
+	bool subdomains;     /* the block holds for names below it, too */
+	struct gp_spf_policy spf;
+	struct gp_senders_policy senders;
+	size_t n_keys;
+	const struct gp_key_policy *keys;
+	size_t n_limits;
+	const struct gp_limit_policy *limits;
+	const struct gp_config *config;
+	const struct gp_origin *origins; /* by option number */
+	struct gp_origin origin;         /* of the block */
 };
 
 /* -- lookup ------------------------------------------------------------ */
@@ -109,10 +222,11 @@ const struct gp_policy *
 gp_policy_for(const struct gp_config *c, const char *domain);
 
 /* gp_config_listen - the configured socket of a daemon ("spf" ...), or the
- * built-in "unix:/run/gatepost/NAME/milter.sock". */
+ * built-in "unix:/run/gatepost/NAME/milter.sock"; NULL for another name. */
 const char *gp_config_listen(const struct gp_config *c, const char *daemon);
 
-/* gp_config_id - a number that differs between snapshots, for the log. */
+/* gp_config_id - a number made from what was written, whatever the files are
+ * called: equal policies on several hosts have the same. */
 uint64_t gp_config_id(const struct gp_config *c);
 
 struct gp_config *gp_config_ref(struct gp_config *c);
@@ -126,29 +240,35 @@ void gp_policy_show(const struct gp_policy *p, struct gp_buf *out);
 
 /* -- building ---------------------------------------------------------- */
 
+#define GP_NO_BLOCK SIZE_MAX
+
+/* A section that was opened, also an empty one. */
+struct gp_block {
+	size_t parent;           /* index of the block around it, or
+	                          * GP_NO_BLOCK; smaller than its own */
+	const char *kind;        /* "spf", "domain", "key" ... */
+	const char *title;       /* NULL: none was written */
+	bool broken;             /* the title is in the problems already */
+	struct gp_origin origin; /* of its opening line */
+};
+
 /* One `name = value` or `name = { values }` as it was written. */
 struct gp_setting {
-	const char *section;  /* path of section kinds, "" at top level:
-	                       * "spf", "domain", "domain/spf", "domain/key" */
-	const char *title;    /* title of the outermost section or NULL */
-	const char *subtitle; /* title of the inner section or NULL */
+	size_t block; /* index of the block it stands in, or GP_NO_BLOCK */
 	const char *name;
 	bool is_list; /* written with braces */
+	bool broken;  /* in the problems already: it counts as written */
 	struct gp_strings values;
 	struct gp_origin origin;
 };
 
-/* A section that was opened, also an empty one. */
-struct gp_block {
-	const char *section, *title, *subtitle;
-	struct gp_origin origin; /* of its opening line */
-};
-
 struct gp_config_source {
+	const char *directory; /* where relative paths begin; NULL or "": they
+	                        * stay relative */
 	size_t n_settings;
 	const struct gp_setting *settings; /* in order of reading */
 	size_t n_blocks;
-	const struct gp_block *blocks;
+	const struct gp_block *blocks; /* likewise */
 };
 
 /* A list of sentences "FILE:LINE: VALUE: what was expected". */
@@ -171,14 +291,16 @@ GP_MUST_USE enum gp_rc gp_config_build(const struct gp_config_source *source,
 /*
  * The table of options as data, for the reader's schema, for did-you-mean,
  * for the manual page's lint: each `i` from 0 until `section` is NULL.
+ * Sections come before the options in them.
  */
 struct gp_option_info {
-	const char *section; /* as gp_setting.section */
+	const char *section; /* path: "", "spf", "domain", "domain/key" ... */
 	const char *name;    /* NULL: the section itself */
 	bool is_list;
 	bool titled;          /* with name == NULL: the section has a title */
 	const char *expected; /* "tag, reject, tempfail or hold" ... */
-	const char *fallback; /* built-in default as text, "" if none */
+	const char *fallback; /* built-in default as it would be written,
+	                       * without quotes and braces; "" if none */
 };
 struct gp_option_info gp_option_info(size_t i);
 
