@@ -1,0 +1,166 @@
+/* See policy.h. */
+#include "core/policy.h"
+
+#include "core/domain.h"
+#include "core/policy_config.h"
+#include "core/policy_value.h"
+
+#include <string.h>
+
+/* -- lookup ------------------------------------------------------------ */
+
+const struct gp_globals *
+gp_config_globals(const struct gp_config *c)
+{
+	return &c->globals;
+}
+
+const struct gp_policy *
+gp_policy_for(const struct gp_config *c, const char *domain)
+{
+	const struct gp_policy *p;
+	const char *name = domain;
+
+	if (domain == NULL)
+		return &c->base;
+	p = gp_index_get(c->domains, domain);
+	if (p != NULL)
+		return p;
+	while ((name = gp_domain_parent(name)) != NULL) {
+		p = gp_index_get(c->domains, name);
+		if (p != NULL && p->subdomains)
+			return p;
+	}
+	return &c->base;
+}
+
+const char *
+gp_config_listen(const struct gp_config *c, const char *daemon)
+{
+	const struct gp_listen_policy *listen = &c->globals.listen;
+
+	if (strcmp(daemon, "spf") == 0)
+		return listen->spf;
+	if (strcmp(daemon, "dkim") == 0)
+		return listen->dkim;
+	if (strcmp(daemon, "dmarc") == 0)
+		return listen->dmarc;
+	if (strcmp(daemon, "rate") == 0)
+		return listen->rate;
+	return NULL;
+}
+
+uint64_t
+gp_config_id(const struct gp_config *c)
+{
+	return c->id;
+}
+
+struct gp_config *
+gp_config_ref(struct gp_config *c)
+{
+	atomic_fetch_add_explicit(&c->references, 1, memory_order_relaxed);
+	return c;
+}
+
+void
+gp_config_unref(struct gp_config *c)
+{
+	if (c == NULL || atomic_fetch_sub_explicit(&c->references, 1,
+			     memory_order_acq_rel) != 1)
+		return;
+	gp_arena_free(c->arena);
+}
+
+/* -- showing ----------------------------------------------------------- */
+
+/* Structures and the origins of the values in them, by target. */
+struct shown {
+	const void *target[4];
+	const struct gp_origin *origins[4];
+};
+
+static void
+show_option(const char *prefix, const struct gp_option *o, const void *target,
+    const struct gp_origin *where, struct gp_buf *out)
+{
+	gp_buf_addf(out, "%s%s%s = ", prefix, prefix[0] == '\0' ? "" : ".",
+	    o->name);
+	gp_value_write(o, target, out);
+	if (where->file == NULL)
+		gp_buf_adds(out, "  # built-in\n");
+	else
+		gp_buf_addf(out, "  # %s:%u\n", where->file, where->line);
+}
+
+static void
+show_section(const struct gp_section *section, const char *prefix,
+    const struct shown *s, struct gp_buf *out)
+{
+	for (size_t g = 0; g < GP_SECTION_GROUPS; g++) {
+		const struct gp_option_group *group = section->groups[g];
+
+		for (size_t i = 0; group != NULL && i < group->n; i++)
+			show_option(prefix, &group->options[i],
+			    s->target[group->target],
+			    &s->origins[group->target][group->first + i], out);
+	}
+}
+
+static void
+show_part(const struct gp_section *section, const char *name,
+    const struct shown *s, struct gp_buf *out)
+{
+	struct gp_buf prefix;
+
+	gp_buf_init(&prefix, (size_t)2 * GP_DOMAIN_TEXT);
+	gp_buf_addf(&prefix, "%s.%s", section->kind, name);
+	show_section(section, gp_buf_cstr(&prefix), s, out);
+	gp_buf_clear(&prefix);
+}
+
+/* What only the block of a domain has. */
+static void
+show_block(const struct gp_policy *p, struct shown *s, struct gp_buf *out)
+{
+	const struct gp_section *domain =
+	    gp_section_child(&gp_sections[0], "domain");
+	const struct gp_section *key = gp_section_child(domain, "key");
+	const struct gp_section *limit = gp_section_child(domain, "limit");
+
+	show_section(domain, "", s, out);
+	if (p->senders.given)
+		show_section(gp_section_child(domain, "senders"), "senders", s,
+		    out);
+	for (size_t i = 0; i < p->n_keys; i++) {
+		s->target[GP_IN_KEY] = &p->keys[i];
+		s->origins[GP_IN_KEY] = p->keys[i].origins;
+		show_part(key, p->keys[i].selector, s, out);
+	}
+	for (size_t i = 0; i < p->n_limits; i++) {
+		s->target[GP_IN_LIMIT] = &p->limits[i];
+		s->origins[GP_IN_LIMIT] = p->limits[i].origins;
+		show_part(limit, p->limits[i].name, s, out);
+	}
+}
+
+void
+gp_policy_show(const struct gp_policy *p, struct gp_buf *out)
+{
+	struct shown s = {
+		.target = { [GP_IN_GLOBALS] = &p->config->globals,
+		    [GP_IN_POLICY] = p },
+		.origins = { [GP_IN_GLOBALS] = p->config->origins,
+		    [GP_IN_POLICY] = p->origins },
+	};
+
+	for (size_t i = 0; i < GP_SECTIONS; i++) {
+		const struct gp_section *section = &gp_sections[i];
+
+		if (!section->titled &&
+		    (i == 0 || section->parent == &gp_sections[0]))
+			show_section(section, section->kind, &s, out);
+	}
+	if (p->domain != NULL)
+		show_block(p, &s, out);
+}
