@@ -30,8 +30,6 @@ spf_on_mail(struct gp_msg *m)
 	gp_msg_deadline(m, how->timeout_ms);
 	id = gp_spf_identity_mail_from(&m->sender, m->sender_readable, helo,
 	    m->arena);
-	spf->client = m->session->connect.client;
-	spf->explanation = how->explanation;
 	spf->by_helo = m->sender.is_null;
 	spf->client = m->session->connect.client;
 	spf->explanation = how->explanation;
