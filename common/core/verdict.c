@@ -92,3 +92,19 @@ gp_reply_text(struct gp_buf *out, const char *text)
 		gap = false;
 	}
 }
+
+unsigned
+gp_disposition_severity(enum gp_disposition d)
+{
+	switch (d) {
+	case GP_DO_TAG:
+		return 0;
+	case GP_DO_HOLD:
+		return 1;
+	case GP_DO_TEMPFAIL:
+		return 2;
+	case GP_DO_REJECT:
+		break;
+	}
+	return 3;
+}
