@@ -85,15 +85,23 @@ fake_message(struct fake_mta *f, const char *mail_from, const char *rcpt,
 }
 
 const char *
-fake_authres(const struct fake_mta *f)
+fake_authres(struct fake_mta *f)
 {
 	size_t n;
+	size_t at = 0;
 	const struct gp_effect *e = gp_session_effects(f->session, &n);
 
-	for (size_t i = 0; i < n; i++)
-		if (e[i].kind == GP_EFFECT_INSERT)
-			return e[i].value;
-	return "";
+	f->authres[0] = '\0';
+	for (size_t i = 0; i < n; i++) {
+		if (e[i].kind != GP_EFFECT_INSERT)
+			continue;
+		for (const char *p = e[i].value;
+		     *p != '\0' && at + 1 < sizeof(f->authres); p++)
+			if (*p != '\n')
+				f->authres[at++] = *p == '\t' ? ' ' : *p;
+		f->authres[at] = '\0';
+	}
+	return f->authres;
 }
 
 size_t

@@ -12,6 +12,7 @@ struct fake_mta {
 	struct gp_env env;
 	struct gp_config *config;
 	struct gp_session *session; /* NULL until fake_connect */
+	char authres[4096];
 };
 
 /* Aborts with the problems when policy or zone do not parse. */
@@ -30,8 +31,9 @@ void fake_connect(struct fake_mta *f, const char *ip);
 struct gp_verdict fake_message(struct fake_mta *f, const char *mail_from,
     const char *rcpt, const char *const *fields, const char *queue_id);
 
-/* The value inserted as Authentication-Results by the last message, or "". */
-const char *fake_authres(const struct fake_mta *f);
+/* The value inserted as Authentication-Results by the last message, each fold
+ * as one space, or "". */
+const char *fake_authres(struct fake_mta *f);
 
 /* Number of effects of that kind in the last message. */
 size_t fake_count(const struct fake_mta *f, enum gp_effect_kind kind);

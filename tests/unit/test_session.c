@@ -228,7 +228,8 @@ session_events_out_of_order_break_it_with_a_tempfail(void **state)
 		{ "two ends of header", { E_MAIL, E_EOH, E_EOH, E_END } },
 		{ "two ends of message",
 		    { E_MAIL, E_RCPT, E_EOM, E_EOM, E_END } },
-		{ "helo within the header", { E_MAIL, E_HEADER, E_HELO } },
+		{ "helo within the header",
+		    { E_MAIL, E_HEADER, E_HELO, E_END } },
 	};
 	struct fake_mta *f = *state;
 
@@ -236,7 +237,7 @@ session_events_out_of_order_break_it_with_a_tempfail(void **state)
 		struct gp_verdict v;
 
 		fake_connect(f, "192.0.2.1");
-		for (size_t k = 0; rows[i].events[k] != E_END && k < 6; k++)
+		for (size_t k = 0; k < 6 && rows[i].events[k] != E_END; k++)
 			send_event(f->session, rows[i].events[k]);
 		send_event(f->session, E_MAIL);
 		v = gp_session_rcpt(f->session, "<x@y.test>");
