@@ -21,7 +21,8 @@ struct gp_glue {
 	int wake_fd;     /* eventfd: one of the following has changed */
 	atomic_bool stop_wanted;
 	atomic_bool reload_wanted;
-	atomic_bool failed; /* libmilter has given up */
+	atomic_bool ended;  /* libmilter has stopped listening */
+	atomic_bool failed; /* and that not because it was told to */
 };
 
 /* gp_glue - the one of this process, from gp_glue_open on. */
@@ -34,7 +35,7 @@ int gp_glue_open(struct gp_glue *g, const struct gp_options *o);
 /* gp_glue_run - serve until stopped; false when libmilter gave up. */
 bool gp_glue_run(void);
 
-/* gp_glue_stop - accept nothing new; from any thread. */
+/* gp_glue_stop - accept nothing new; waits until libmilter looks up. */
 void gp_glue_stop(void);
 
 #endif

@@ -62,6 +62,7 @@ run_libmilter(void *arg)
 	(void)arg;
 	if (!gp_glue_run())
 		atomic_store(&gp_glue()->failed, true);
+	atomic_store(&gp_glue()->ended, true);
 	wake(&gp_glue()->stop_wanted);
 	return NULL;
 }
@@ -73,7 +74,8 @@ wake_listener(const char *path)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd;
 
-	if (path == NULL || strlen(path) >= sizeof(sun.sun_path))
+	if (path == NULL || strlen(path) >= sizeof(sun.sun_path) ||
+	    atomic_load(&gp_glue()->ended))
 		return;
 	memcpy(sun.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -83,9 +85,17 @@ wake_listener(const char *path)
 	(void)close(fd);
 }
 
+static void *
+run_stop(void *arg)
+{
+	(void)arg;
+	gp_glue_stop();
+	return NULL;
+}
+
 /* Wait until no callback has run for QUIET_MS; false: not within `ms`. */
 static bool
-wait_quiet(int64_t ms)
+wait_quiet(const char *path, int64_t ms)
 {
 	const int64_t end = gp_time_add(gp_clock_us(), ms * GP_US_PER_MS);
 	int64_t busy_at = gp_clock_us();
@@ -99,6 +109,7 @@ wait_quiet(int64_t ms)
 			return true;
 		if (now >= end)
 			return false;
+		wake_listener(path);
 		(void)poll(NULL, 0, 5);
 	}
 }
@@ -107,13 +118,14 @@ static void
 stop(struct gp_service *service)
 {
 	const char *path = gp_options_socket_path(gp_service_socket(service));
+	pthread_t stopper;
 
 	gp_daemon_notify("STOPPING=1");
-	gp_glue_stop();
-	wake_listener(path);
-	if (!wait_quiet(FINISH_MS)) {
+	if (pthread_create(&stopper, NULL, run_stop, NULL) == 0)
+		(void)pthread_detach(stopper);
+	if (!wait_quiet(path, FINISH_MS)) {
 		gp_service_cancel(service);
-		if (!wait_quiet(CUT_SHORT_MS))
+		if (!wait_quiet(path, CUT_SHORT_MS))
 			gp_log(GP_LOG_WARNING,
 			    "stopping with %d callbacks unfinished",
 			    atomic_load(&gp_glue()->busy));
