@@ -33,14 +33,14 @@ spf_on_mail(struct gp_msg *m)
 	spf->by_helo = m->sender.is_null;
 	spf->client = m->session->connect.client;
 	spf->explanation = how->explanation;
-	spf->mail_from = gp_spf_check(&checker, &m->dns,
-	    &m->session->connect.client, helo, &id, &queries);
+	spf->mail_from =
+	    gp_spf_check(&checker, &m->dns, &spf->client, helo, &id, &queries);
 	if (spf->by_helo || !m->sender_readable || !how->helo)
 		return;
 	id = gp_spf_identity_helo(helo, m->arena);
-	if (id.askable)
-		spf->helo = gp_spf_check(&checker, &m->dns,
-		    &m->session->connect.client, helo, &id, &queries);
+	if (id.askable && queries > 0)
+		spf->helo = gp_spf_check(&checker, &m->dns, &spf->client, helo,
+		    &id, &queries);
 }
 
 static struct gp_verdict

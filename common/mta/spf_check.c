@@ -93,6 +93,27 @@ evaluate(const struct gp_spf_checker *c, const struct gp_spf_query *q,
 	}
 }
 
+/*
+ * Evaluate with at most `*queries_left` questions on their way to a server,
+ * aliases that have to be followed among them; lowers it by what was used.
+ */
+static void
+evaluate_within(const struct gp_spf_checker *c, const struct gp_spf_query *q,
+    struct gp_dns_scope *scope, const struct gp_spf_identity *id,
+    struct gp_spf_outcome *out, unsigned *queries_left)
+{
+	const unsigned before = scope->budget;
+	const unsigned allowed =
+	    before < *queries_left ? before : *queries_left;
+	unsigned used;
+
+	scope->budget = allowed;
+	evaluate(c, q, scope, id, out);
+	used = allowed - scope->budget;
+	scope->budget = before - used;
+	*queries_left -= used;
+}
+
 /* Why there is nothing to ask; NULL: ask. */
 static const char *
 unaskable(const struct gp_ip *client, const struct gp_spf_identity *id)
@@ -129,9 +150,7 @@ gp_spf_check(const struct gp_spf_checker *c, struct gp_dns_scope *scope,
 			.max_voids = c->how->max_voids,
 			.max_queries = *queries_left };
 
-		evaluate(c, &q, scope, id, &out);
-		*queries_left -=
-		    out.queries < *queries_left ? out.queries : *queries_left;
+		evaluate_within(c, &q, scope, id, &out, queries_left);
 		gp_metrics_observe(c->metrics, GP_M_SPF_SECONDS,
 		    gp_clock_us() - start_us);
 	}
