@@ -65,7 +65,7 @@ BENCH_LIB := $(wildcard tests/bench/lib/*.c)
 BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
 .PHONY: all check demo lint asan tsan fuzz bench soak deb install man clean \
-        setup unit fuzzers benches
+        unit fuzzers benches
 .DELETE_ON_ERROR:
 
 all: $(BINS)
@@ -128,15 +128,16 @@ $(O)/bench/%: $(O)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(O)/obj/%.o) \
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
 
-setup:
-	$(Q)tests/setup.sh
+# the packages that a target needs
+setup-%:
+	$(Q)tests/setup.sh $*
 
 unit: $(UNIT:%=$(O)/asan/bin/%) $(DRIVERS:%=$(O)/asan/bin/%)
 fuzzers: $(FUZZERS:%=$(O)/fuzz/bin/%)
 benches: $(BENCHES:%=$(O)/bench/%)
 asan: unit $(BINS:$(O)/bin/%=$(O)/asan/bin/%)
 
-check: setup
+check: setup-check
 	$(Q)$(MAKE) --no-print-directory all asan
 	$(Q)O=$(O) tests/run.sh
 
@@ -144,23 +145,23 @@ tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
     test_control% test_metrics% test_policy% test_milter%,$(UNIT)))
 	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
 
-demo: setup
+demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) tests/integration/demo.sh
 
-lint: setup
+lint: setup-lint
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) CC="$(CC)" tests/lint/run.sh
 
-fuzz: setup
+fuzz: setup-fuzz
 	$(Q)$(MAKE) --no-print-directory fuzzers
 	$(Q)O=$(O) tests/fuzz/run.sh $(SECONDS) $(TARGET)
 
-bench: setup
+bench: setup-bench
 	$(Q)$(MAKE) --no-print-directory all benches
 	$(Q)O=$(O) tests/bench/run.sh
 
-soak: setup
+soak: setup-check
 	$(Q)$(MAKE) --no-print-directory all asan benches
 	$(Q)O=$(O) tests/soak.sh
 
@@ -187,8 +188,7 @@ install: all
 	    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done; fi
 
 # The packaging lives in packaging/debian; the source is staged for the build.
-deb:
-	$(Q)tests/setup.sh deb
+deb: setup-deb
 	$(Q)packaging/build-deb.sh $(O)/deb $(VERSION)
 
 clean:

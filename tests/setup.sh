@@ -1,0 +1,167 @@
+#!/bin/sh
+# setup.sh [demo|check|lint|fuzz|bench|deb|all]... - see to it that the Debian
+# packages are there which building and testing need (default: check).
+#
+# Nothing missing: silent, and nothing is done.  As root: installs the missing
+# ones.  Otherwise: prints the command for root and exits 69.  No service that
+# comes with a package is started or enabled, and Debian's own Postfix is left
+# without a configuration; where Postfix is installed already, it stays as it
+# is.  The tests run private ones.
+set -u
+
+build="gcc libc6-dev libmilter-dev libspf2-dev libc-ares-dev libconfuse-dev
+	libidn2-dev libssl-dev libsystemd-dev"
+# Postfix and a real name server, and the language of the test scripts
+servers="postfix nsd python3"
+demo="$build $servers"
+check="$build $servers libcmocka-dev miltertest"
+lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc python3"
+fuzz="$build clang libclang-rt-14-dev llvm"
+bench="$build $servers"
+deb="$build build-essential debhelper scdoc"
+
+# A package's service that must not run on this host because of us.
+services="postfix nsd"
+preseed="postfix postfix/main_mailer_type select No configuration"
+
+die() {
+	echo "setup.sh: $*" >&2
+	exit 69
+}
+
+# packages_of GROUP
+packages_of() {
+	case $1 in
+	demo) echo "$demo" ;;
+	check) echo "$check" ;;
+	lint) echo "$lint" ;;
+	fuzz) echo "$fuzz" ;;
+	bench) echo "$bench" ;;
+	deb) echo "$deb" ;;
+	all) echo "$demo $check $lint $fuzz $bench $deb" ;;
+	*) return 1 ;;
+	esac
+}
+
+# missing PACKAGE...: those of them that are not installed
+missing() {
+	have=$(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "$@" \
+		2>/dev/null | sed -n 's/^.i *//p' | tr '\n' ' ')
+	for package in "$@"; do
+		case " $have" in
+		*" $package "*) ;;
+		*) printf '%s ' "$package" ;;
+		esac
+	done
+}
+
+# The installed package that is this host's MTA, when it is not Postfix.
+other_mta() {
+	dpkg-query -W \
+		-f='${db:Status-Abbrev}|${Package}|${Provides}|\n' 2>/dev/null |
+		grep '^.i.*|.*mail-transport-agent.*|' | cut -d'|' -f2 |
+		grep -v '^postfix$' | head -n 1
+}
+
+# Postfix would push another MTA out, which nobody asked for.
+spare_mta() {
+	mta=$(other_mta)
+	[ -n "$mta" ] || return 0
+	echo "setup.sh: $mta is this host's MTA and stays; without Debian's" \
+		"postfix the tests that need it are skipped" >&2
+	case " $* " in
+	*" demo "*) die "the demo needs postfix; use another host or container" ;;
+	esac
+	# shellcheck disable=SC2086
+	need=$(printf '%s\n' $need | grep -v '^postfix$' | tr '\n' ' ')
+}
+
+policy=/usr/sbin/policy-rc.d
+made_policy=
+
+cleanup() {
+	[ -z "$made_policy" ] || rm -f "$policy"
+	made_policy=
+}
+
+# Debian asks this file before it starts a service (101: do not).
+forbid_services() {
+	trap cleanup EXIT
+	trap 'exit 69' HUP INT TERM
+	(set -C && printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null ||
+		return 0
+	made_policy=1
+	chmod 755 "$policy"
+}
+
+install_packages() {
+	new=
+	for service in $services; do
+		case " $need " in
+		*" $service "*) new="$new $service" ;;
+		esac
+	done
+	forbid_services
+	case $new in
+	*postfix*)
+		echo "$preseed" | debconf-set-selections || return
+		;;
+	esac
+	apt-get -q -o Acquire::Retries=3 update ||
+		echo "setup.sh: no fresh package lists; trying with the old" >&2
+	# shellcheck disable=SC2086
+	apt-get -q -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
+		-o Dpkg::Options::=--force-confold \
+		install -y --no-remove --no-install-recommends $need || return
+	for service in $new; do
+		update-rc.d "$service" disable >/dev/null 2>&1 || :
+	done
+}
+
+# print_command GROUP...: what root has to do, and exit
+print_command() {
+	{
+		echo "setup.sh: packages are missing for \"$*\"; run as root:"
+		echo
+		case " $need" in
+		*" postfix "*) echo "    echo '$preseed' | debconf-set-selections" ;;
+		esac
+		echo "    apt-get update &&" \
+			"DEBIAN_FRONTEND=noninteractive apt-get install -y" \
+			"--no-install-recommends ${need% }"
+		echo
+		echo "or, which also keeps their services from starting:" \
+			"sudo tests/setup.sh $*"
+	} >&2
+	exit 69
+}
+
+[ $# -gt 0 ] || set -- check
+list=
+for group in "$@"; do
+	list="$list $(packages_of "$group")" || {
+		echo "setup.sh: no group \"$group\"; there are demo, check," \
+			"lint, fuzz, bench, deb and all" >&2
+		exit 64
+	}
+done
+list=$(printf '%s\n' "$list" | tr -s ' \t\n' '\n' | LC_ALL=C sort -u |
+	tr '\n' ' ')
+command -v dpkg-query >/dev/null || {
+	echo "setup.sh: not a Debian system; needed are: $list" >&2
+	exit 0
+}
+# shellcheck disable=SC2086
+need=$(missing $list)
+case " $need" in
+*" postfix "*) spare_mta "$@" ;;
+esac
+[ -n "${need% }" ] || exit 0
+[ "$(id -u)" = 0 ] || print_command "$@"
+echo "setup.sh: installing for \"$*\": ${need% }"
+export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+install_packages </dev/null ||
+	die "the installation failed; what it says above is the reason"
+# shellcheck disable=SC2086
+still=$(missing $need)
+[ -z "$still" ] || die "still not installed: $still"
