@@ -15,7 +15,8 @@ build="gcc libc6-dev libmilter-dev libspf2-dev libc-ares-dev libconfuse-dev
 servers="postfix nsd python3"
 demo="$build $servers"
 check="$build $servers libcmocka-dev miltertest"
-lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc python3"
+lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
+	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
 bench="$build $servers"
 deb="$build build-essential debhelper scdoc"
