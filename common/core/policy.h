@@ -273,13 +273,22 @@ struct gp_config_source {
 
 /* A list of sentences "FILE:LINE: VALUE: what was expected". */
 struct gp_problems {
-	struct gp_buf text; /* one a line */
-	unsigned count;
+	struct gp_buf text; /* one a line; GP_CONFIG_PROBLEMS_MAX at most, then
+	                     * one line that says so */
+	unsigned count;     /* of all */
+	struct gp_problem_place {
+		size_t at;     /* offset of the line in `text` */
+		size_t path_n; /* bytes of the path it begins with */
+		unsigned line; /* that it names; 0: none */
+	} places[GP_CONFIG_PROBLEMS_MAX];
 };
 void gp_problems_init(struct gp_problems *p);
 void gp_problems_clear(struct gp_problems *p);
 void gp_problems_add(struct gp_problems *p, struct gp_origin where,
     const char *fmt, ...) GP_PRINTF(3, 4);
+
+/* gp_problems_sort - by path and line; within one in the order of adding. */
+void gp_problems_sort(struct gp_problems *p);
 
 /*
  * gp_config_build - GP_OK: a snapshot with one reference.  GP_PERM: at least

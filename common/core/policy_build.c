@@ -81,9 +81,9 @@ unknown(struct builder *b, const struct gp_section *section, const char *name,
 
 	guess_names(section, &guess);
 	gp_problems_add(b->ctx.problems, where,
-	    "%.*s: expected an option or a section that is known %s%s%s",
-	    gp_form_shown(name), name, section == TOP ? "here" : "in ",
-	    section->kind, gp_guess_text(&guess, hint));
+	    "%.*s: expected an option or a section%s%s%s", gp_form_shown(name),
+	    name, section == TOP ? "" : " of ", section->kind,
+	    gp_guess_text(&guess, hint));
 }
 
 /* -- blocks ------------------------------------------------------------ */

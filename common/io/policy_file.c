@@ -243,6 +243,7 @@ gp_policy_load(const char *path, struct gp_config **out,
 	    gp_arena_printf(r.arena, "%s%spolicy.d", directory,
 		directory[0] == '\0' || directory[1] == '\0' ? "" : "/"));
 	rc = build(&r, directory, out);
+	gp_problems_sort(problems);
 	if (r.passing)
 		rc = GP_TEMP;
 	reader_clear(&r);
@@ -265,6 +266,7 @@ gp_policy_parse(struct gp_str text, const char *name, struct gp_config **out,
 	else
 		read_text(&r, text, name);
 	rc = build(&r, NULL, out);
+	gp_problems_sort(problems);
 	reader_clear(&r);
 	return rc;
 }

@@ -187,14 +187,15 @@ list_element(struct scan *s, struct list *l)
 static void
 list_unclosed(struct scan *s, struct list *l)
 {
-	const struct gp_token *resume =
-	    l->gap.kind == GP_TOKEN_END ? &l->last : &l->gap;
+	const struct gp_token *resume = &l->gap;
 
 	gp_problems_add(s->t.problems,
 	    (struct gp_origin){ .file = s->t.file, .line = l->item->line },
 	    "%.*s = {: expected a closing brace } of the list",
 	    gp_form_shown(l->item->name), l->item->name);
 	l->item->broken = true;
+	if (l->gap.kind == GP_TOKEN_END && s->t.now.kind == GP_TOKEN_MARK)
+		resume = &l->last;
 	if (resume->kind == GP_TOKEN_WORD)
 		gp_token_rewind(&s->t, resume);
 	else
@@ -331,7 +332,9 @@ read_titled(struct scan *s, const struct gp_token *name)
 		if (title.kind == GP_TOKEN_WORD && title.line > name->line &&
 		    !is_broken(s))
 			gp_token_rewind(&s->t, &title);
-		if (title.kind != GP_TOKEN_BROKEN)
+		if (title.kind == GP_TOKEN_BROKEN)
+			skip_statement(s, title.line);
+		else
 			no_statement(s, name);
 	}
 }

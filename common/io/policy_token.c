@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define SHOWN_MAX 64
+#define SHOWN_MAX    64
+#define NO_VARIABLES ": expected no ${, variables are not put in"
 
 static void
 problem(const struct gp_tokens *t, unsigned line, const char *text)
@@ -139,28 +140,61 @@ is_word_byte(char c)
 	return gp_is_alnum(c) || (c != '\0' && strchr("._-:/@%*", c) != NULL);
 }
 
-/* In the middle of a word, libconfuse sees a comment begin. */
+static bool
+ends_word(const struct gp_tokens *t)
+{
+	char c = byte_at(t, t->at);
+
+	return t->at == t->text.n || gp_is_space(c) || has(t, "+=") ||
+	       (c != '\0' && strchr("{}=,()\"'#", c) != NULL);
+}
+
+static bool
+begins_comment(const struct gp_tokens *t)
+{
+	return has(t, "//") || has(t, "/*");
+}
+
+/* ${NAME}, as far as it goes on this line. */
+static void
+skip_variable(struct gp_tokens *t)
+{
+	while (t->at < t->text.n && t->text.p[t->at] != '\n' &&
+	       t->text.p[t->at] != '}')
+		t->at++;
+	if (byte_at(t, t->at) == '}')
+		t->at++;
+}
+
+/* What is wrong with a word is said of all that stands together. */
 static void
 read_word(struct gp_tokens *t)
 {
 	size_t from = t->at;
+	bool variable = false;
 	bool comment = false;
+	bool good = true;
 
 	t->now.kind = GP_TOKEN_WORD;
-	while (is_word_byte(byte_at(t, t->at)) && !comment) {
+	while (!ends_word(t)) {
+		good = good && is_word_byte(t->text.p[t->at]);
+		variable = has(t, "${");
+		comment = comment || begins_comment(t);
 		t->at++;
-		comment = has(t, "//") || has(t, "/*");
 	}
-	if (comment)
-		while (is_word_byte(byte_at(t, t->at)))
-			t->at++;
+	if (variable)
+		skip_variable(t);
 	end_token(t, from);
-	if (comment)
+	if (variable)
+		breaks(t, NO_VARIABLES);
+	else if (!is_clean(t->now.raw))
+		t->now.kind = GP_TOKEN_BROKEN;
+	else if (comment)
 		breaks(t, ": expected quotes, there is // or /* in it");
+	else if (!good)
+		breaks(t, ": expected a word, or quotes around this");
 	check_length(t);
 }
-
-#define NO_VARIABLES ": expected no ${, variables are not put in"
 
 static void
 check_string(struct gp_tokens *t, bool bad_escape)
@@ -213,23 +247,6 @@ read_string(struct gp_tokens *t)
 	check_string(t, bad_escape);
 }
 
-/* A character that begins nothing. */
-static void
-read_other(struct gp_tokens *t)
-{
-	size_t from = t->at++;
-
-	while (((unsigned char)byte_at(t, t->at) & 0xc0) == 0x80)
-		t->at++;
-	end_token(t, from);
-	if (!is_clean(t->now.raw))
-		t->now.kind = GP_TOKEN_BROKEN;
-	else if (byte_at(t, from) == '$' && byte_at(t, t->at) == '{')
-		breaks(t, NO_VARIABLES);
-	else
-		breaks(t, ": expected a name, or quotes around this");
-}
-
 void
 gp_token_next(struct gp_tokens *t)
 {
@@ -242,15 +259,13 @@ gp_token_next(struct gp_tokens *t)
 	c = t->text.p[t->at];
 	if (c == '"' || c == '\'') {
 		read_string(t);
-	} else if (is_word_byte(c)) {
-		read_word(t);
 	} else if (has(t, "+=") || (c != '\0' && strchr("{}=,()", c) != NULL)) {
 		t->now.kind = GP_TOKEN_MARK;
 		t->now.mark = c;
 		t->at += c == '+' ? 2 : 1;
 		t->now.raw = gp_str_n(t->text.p + t->at - 1, 1);
 	} else {
-		read_other(t);
+		read_word(t);
 	}
 }
 
