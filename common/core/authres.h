@@ -57,7 +57,8 @@ GP_MUST_USE enum gp_rc gp_authres_parse(struct gp_str value,
  * gp_authres_format - append the field's value to `out`: one line when it is
  * short, else folded with "\n\t" before each result and where a line would
  * pass 78 columns.  A value is quoted unless it is made of letters, digits
- * and ". _ + -", or is an address of those; no comments are ever written.
+ * and ". _ + -", or (of a property) is an address of those; no comments are
+ * ever written.
  *
  * Left out: a property or a reason whose value is not gp_str_is_text(), whose
  * ptype or property is no keyword, or which would need a line of more than

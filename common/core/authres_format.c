@@ -132,7 +132,10 @@ put_result(struct writer *w, const struct gp_authres_result *res,
 		gp_buf_addc(word, '.');
 		gp_buf_add_str(word, res->prop[i].property);
 		gp_buf_addc(word, '=');
-		add_value(res->prop[i].value, word);
+		if (gp_word_is_plain_address(res->prop[i].value))
+			gp_buf_add_str(word, res->prop[i].value);
+		else
+			add_value(res->prop[i].value, word);
 		put_word(w, gp_buf_str(word), false);
 		n++;
 	}

@@ -412,6 +412,8 @@ gp_authres_parse(struct gp_str value, struct gp_arena *arena,
 	enum gp_rc rc;
 
 	*out = read;
+	if (value.n == 0)
+		return gp_fail(err, GP_PERM, "the field is empty");
 	if (value.n > GP_FIELD_MAX)
 		return gp_fail(err, GP_PERM, "the field is too long");
 	if (gp_str_ends_nocase(r.in, GP_STR("\n")))

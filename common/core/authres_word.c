@@ -55,8 +55,8 @@ gp_word_is_domain_name(struct gp_str s)
 	       gp_domain_normalize(s, spelling, NULL) == GP_OK;
 }
 
-static bool
-is_plain_word(struct gp_str s)
+bool
+gp_word_is_plain(struct gp_str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (!gp_is_alnum(s.p[i]) && !is_one_of(s.p[i], "._+-"))
@@ -65,14 +65,13 @@ is_plain_word(struct gp_str s)
 }
 
 bool
-gp_word_is_plain(struct gp_str s)
+gp_word_is_plain_address(struct gp_str s)
 {
 	struct gp_str domain = s;
 	struct gp_str local = gp_str_split(&domain, '@');
 
-	if (domain.p == NULL)
-		return is_plain_word(s);
-	return is_plain_word(domain) && gp_word_is_domain_name(domain) &&
+	return domain.p != NULL && gp_word_is_plain(domain) &&
+	       gp_word_is_domain_name(domain) &&
 	       (local.n == 0 ||
-		   (is_plain_word(local) && gp_word_is_dot_string(local)));
+		   (gp_word_is_plain(local) && gp_word_is_dot_string(local)));
 }

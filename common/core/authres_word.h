@@ -28,10 +28,12 @@ bool gp_word_is_dot_string(struct gp_str s);
  * with the letters that domain.h allows). */
 bool gp_word_is_domain_name(struct gp_str s);
 
-/*
- * gp_word_is_plain - needs no quotes before any reader: letters, digits and
- * ". _ + -"; or such an address, with or without its local part.
- */
+/* gp_word_is_plain - a token of letters, digits and ". _ + -" alone: needs no
+ * quotes before any reader. */
 bool gp_word_is_plain(struct gp_str s);
+
+/* gp_word_is_plain_address - "@domain" or "local@domain" of such words; may
+ * stand bare as a pvalue, not as another value. */
+bool gp_word_is_plain_address(struct gp_str s);
 
 #endif

@@ -361,7 +361,7 @@ authres_long_field_is_folded_at_results_and_columns(void **state)
 		{ .method = GP_STR("spf"), .result = GP_STR("pass") },
 		{ .method = GP_STR("dkim"),
 		    .result = GP_STR("pass"),
-		    .reason = GP_STR("fine"),
+		    .reason = GP_STR("ask@a.example"),
 		    .n = 3,
 		    .prop = prop },
 	};
@@ -372,7 +372,7 @@ authres_long_field_is_folded_at_results_and_columns(void **state)
 	gp_buf_init(&out, 1000);
 	assert_true(gp_str_eq(format(&ar, &out),
 	    GP_STR("mx.receiver.example;\n\tspf=pass;\n"
-		   "\tdkim=pass reason=fine header.d=a.example\n"
+		   "\tdkim=pass reason=\"ask@a.example\" header.d=a.example\n"
 		   "\theader.i=@news.department.a.example "
 		   "header.b=\"abc/def=\"")));
 	gp_buf_clear(&out);
