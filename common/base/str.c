@@ -15,44 +15,6 @@ gp_str_n(const char *p, size_t n)
 	return (struct gp_str){ .p = p, .n = n };
 }
 
-bool
-gp_is_alpha(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool
-gp_is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-bool
-gp_is_alnum(char c)
-{
-	return gp_is_alpha(c) || gp_is_digit(c);
-}
-
-bool
-gp_is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-bool
-gp_is_print(char c)
-{
-	return c >= 0x20 && c <= 0x7e;
-}
-
-char
-gp_lower(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return (char)(c - 'A' + 'a');
-	return c;
-}
-
 int
 gp_hex_value(char c)
 {

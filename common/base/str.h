@@ -49,13 +49,45 @@ struct gp_str gp_str_trim(struct gp_str s);
  */
 struct gp_str gp_str_split(struct gp_str *rest, char sep);
 
-/* ASCII classes and case; the argument is any byte. */
-bool gp_is_alpha(char c);
-bool gp_is_digit(char c);
-bool gp_is_alnum(char c);
-bool gp_is_space(char c); /* SP HTAB CR LF */
-bool gp_is_print(char c); /* 0x20 to 0x7e */
-char gp_lower(char c);
+/* ASCII classes and case; the argument is any byte.  In the header because
+ * parsers ask them several times for each octet. */
+static inline bool
+gp_is_alpha(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline bool
+gp_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline bool
+gp_is_alnum(char c)
+{
+	return gp_is_alpha(c) || gp_is_digit(c);
+}
+
+/* SP HTAB CR LF */
+static inline bool
+gp_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* 0x20 to 0x7e */
+static inline bool
+gp_is_print(char c)
+{
+	return c >= 0x20 && c <= 0x7e;
+}
+
+static inline char
+gp_lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
 
 /* gp_str_is_utf8 - well-formed UTF-8 (RFC 3629): no overlong form, no
  * surrogate, nothing above U+10FFFF.  The empty span is. */

@@ -42,6 +42,7 @@ struct head {
 	bool *gap;  /* something was passed over before text[i] */
 	bool gap_is_next;
 	bool has_content;
+	char domain[GP_DOMAIN_TEXT]; /* of a word */
 	char word[WORD_MAX];
 	size_t word_n;
 	unsigned words_left;
@@ -116,17 +117,16 @@ read_octet(struct reading *r, char c)
 static void
 end_word(struct head *h)
 {
-	struct gp_str word = gp_str_n(h->word, h->word_n);
-	char domain[GP_DOMAIN_TEXT];
-
 	if (h->word_is_utf8 && h->words_left > 0) {
+		struct gp_str word = gp_str_n(h->word, h->word_n);
+
 		h->words_left--;
 		while (word.n > 0 && word.p[0] == '.')
 			word = gp_str_n(word.p + 1, word.n - 1);
 		while (word.n > 0 && word.p[word.n - 1] == '.')
 			word.n--;
-		if (gp_domain_normalize(word, domain, NULL) == GP_OK &&
-		    gp_str_eq(gp_str(domain), h->name))
+		if (gp_domain_normalize(word, h->domain, NULL) == GP_OK &&
+		    gp_str_eq(gp_str(h->domain), h->name))
 			h->word_found = true;
 	}
 	h->word_n = 0;
