@@ -16,9 +16,6 @@
 #include "base/arena.h"
 #include "core/dnsmsg.h"
 
-/* Longest name in presentation form: each byte may become \DDD. */
-#define GP_DNS_SHOWN_MAX (4 * GP_DOMAIN_MAX + 4)
-
 /*
  * gp_dns_parse - read the n bytes of `msg` as the answer to `q`.
  *
@@ -30,12 +27,5 @@
  */
 void gp_dns_parse(const uint8_t *msg, size_t n, const struct gp_dns_question *q,
     struct gp_arena *arena, struct gp_dns_answer *out, const char **alias);
-
-/*
- * gp_dns_label_show - append a label's presentation form at `to` (room for 4n
- * bytes): `\.` and `\\`, `\DDD` for what is not printable ASCII.  Returns the
- * end.
- */
-char *gp_dns_label_show(char *to, const char *label, size_t n);
 
 #endif

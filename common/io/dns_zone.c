@@ -32,63 +32,26 @@
  */
 #include "io/dns_zone.h"
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/time.h"
 #include "base/xalloc.h"
+#include "io/dns_wire.h"
+#include "io/dns_zone_data.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX       1048576
-#define DEFAULT_TTL_S  300
-#define NEGATIVE_TTL_S 60
-#define DELAY_MAX_MS   60000
-#define SHOWN_MAX      60
+#define TEXT_MAX      1048576
+#define DEFAULT_TTL_S 300
+#define DELAY_MAX_MS  60000
+#define SHOWN_MAX     60
 
-/* What a name has when it has only names below it. */
-#define TYPE_NOTHING 0
-#define TYPE_ANY     0
-
-enum fault_kind {
-	FAULT_SERVFAIL,
-	FAULT_REFUSED,
-	FAULT_NXDOMAIN,
-	FAULT_TIMEOUT,
-	FAULT_DELAY,
-};
-
-static const char *const fault_names[] = {
-	[FAULT_SERVFAIL] = "!SERVFAIL",
-	[FAULT_REFUSED] = "!REFUSED",
-	[FAULT_NXDOMAIN] = "!NXDOMAIN",
-	[FAULT_TIMEOUT] = "!TIMEOUT",
-	[FAULT_DELAY] = "!DELAY",
-};
-
-struct fault {
-	const char *name; /* without "*." */
-	bool below;       /* names below, not the name itself */
-	unsigned type;    /* or TYPE_ANY */
-	enum fault_kind kind;
-	int64_t delay_us;
-};
-
-struct record {
-	const char *name;
-	unsigned type; /* or TYPE_NOTHING */
-	unsigned line;
-	uint32_t ttl_s;
-	struct gp_dns_rr rr; /* CNAME: the target in text, lower case */
-};
-
-struct gp_dns_zone {
-	struct gp_arena *arena;
-	struct record *records; /* by name, type and line */
-	struct gp_dns_rr *rr;   /* rr[i] is that of records[i] */
-	size_t n;
-	struct fault *faults;
-	size_t n_faults;
+static const char *const fault_names[GP_DNS_FAULTS] = {
+	[GP_DNS_FAULT_SERVFAIL] = "!SERVFAIL",
+	[GP_DNS_FAULT_REFUSED] = "!REFUSED",
+	[GP_DNS_FAULT_NXDOMAIN] = "!NXDOMAIN",
+	[GP_DNS_FAULT_TIMEOUT] = "!TIMEOUT",
+	[GP_DNS_FAULT_DELAY] = "!DELAY",
 };
 
 /* -- words --------------------------------------------------------------- */
@@ -246,7 +209,7 @@ name_read(const struct parser *p, struct gp_str s, const char **out)
 }
 
 static enum gp_rc
-read_address(struct parser *p, struct record *r)
+read_address(struct parser *p, struct gp_dns_zone_record *r)
 {
 	const bool v4 = r->type == GP_DNS_A;
 	struct word w;
@@ -263,20 +226,26 @@ read_address(struct parser *p, struct record *r)
 
 /* The root is written "." and is the empty text. */
 static enum gp_rc
-read_name(struct parser *p, struct record *r)
+read_name(struct parser *p, struct gp_dns_zone_record *r)
 {
-	const char *name = "";
+	struct gp_dns_wire_name name;
 	struct word w;
 	enum gp_rc rc = word_need(p, "the name", &w);
 
-	if (rc == GP_OK && !gp_str_eq(w.s, GP_STR(".")))
-		rc = name_read(p, w.s, &name);
-	r->rr.text = gp_str(name);
-	return rc;
+	r->target = "";
+	r->rr.text = gp_str("");
+	if (rc != GP_OK || gp_str_eq(w.s, GP_STR(".")))
+		return rc;
+	rc = name_read(p, w.s, &r->target);
+	if (rc != GP_OK)
+		return rc;
+	gp_dns_wire_from_text(r->target, &name);
+	r->rr.text = gp_dns_wire_show(&name, p->zone->arena);
+	return GP_OK;
 }
 
 static enum gp_rc
-read_mx(struct parser *p, struct record *r)
+read_mx(struct parser *p, struct gp_dns_zone_record *r)
 {
 	uint64_t preference;
 	struct word w;
@@ -291,7 +260,7 @@ read_mx(struct parser *p, struct record *r)
 }
 
 static enum gp_rc
-read_txt(struct parser *p, struct record *r)
+read_txt(struct parser *p, struct gp_dns_zone_record *r)
 {
 	struct gp_buf joined;
 	struct word w;
@@ -313,7 +282,7 @@ read_txt(struct parser *p, struct record *r)
 }
 
 static enum gp_rc
-read_data(struct parser *p, struct record *r)
+read_data(struct parser *p, struct gp_dns_zone_record *r)
 {
 	switch ((enum gp_dns_type)r->type) {
 	case GP_DNS_A:
@@ -333,7 +302,7 @@ read_data(struct parser *p, struct record *r)
 /* -- lines --------------------------------------------------------------- */
 
 static void
-record_add(struct gp_dns_zone *z, const struct record *r)
+record_add(struct gp_dns_zone *z, const struct gp_dns_zone_record *r)
 {
 	if ((z->n & (z->n - 1)) == 0)
 		z->records = gp_xrealloc(z->records, z->n == 0 ? 1 : z->n * 2,
@@ -342,7 +311,7 @@ record_add(struct gp_dns_zone *z, const struct record *r)
 }
 
 static void
-fault_add(struct gp_dns_zone *z, const struct fault *f)
+fault_add(struct gp_dns_zone *z, const struct gp_dns_zone_fault *f)
 {
 	z->faults =
 	    gp_xrealloc(z->faults, z->n_faults + 1, sizeof(z->faults[0]));
@@ -350,7 +319,7 @@ fault_add(struct gp_dns_zone *z, const struct fault *f)
 }
 
 static enum gp_rc
-read_delay(struct parser *p, struct fault *f)
+read_delay(struct parser *p, struct gp_dns_zone_fault *f)
 {
 	int64_t ms;
 	struct word w;
@@ -365,24 +334,24 @@ read_delay(struct parser *p, struct fault *f)
 }
 
 static enum gp_rc
-read_fault(struct parser *p, const struct record *r, struct gp_str word)
+read_fault(struct parser *p, const struct gp_dns_zone_record *r,
+    struct gp_str word)
 {
-	struct fault f = { .name = r->name, .type = r->type };
-	const size_t kinds = sizeof(fault_names) / sizeof(fault_names[0]);
+	struct gp_dns_zone_fault f = { .name = r->name, .type = r->type };
 	enum gp_rc rc = GP_OK;
-	size_t kind = 0;
+	unsigned kind = 0;
 
-	while (
-	    kind < kinds && !gp_str_eq_nocase(word, gp_str(fault_names[kind])))
+	while (kind < GP_DNS_FAULTS &&
+	       !gp_str_eq_nocase(word, gp_str(fault_names[kind])))
 		kind++;
-	if (kind == kinds)
+	if (kind == GP_DNS_FAULTS)
 		return fail(p, "not a fault", word);
-	f.kind = (enum fault_kind)kind;
+	f.kind = (enum gp_dns_fault_kind)kind;
 	if (gp_str_starts_nocase(gp_str(f.name), GP_STR("*."))) {
 		f.name += 2;
 		f.below = true;
 	}
-	if (f.kind == FAULT_DELAY)
+	if (f.kind == GP_DNS_FAULT_DELAY)
 		rc = read_delay(p, &f);
 	if (rc == GP_OK)
 		fault_add(p->zone, &f);
@@ -391,7 +360,7 @@ read_fault(struct parser *p, const struct record *r, struct gp_str word)
 
 /* The type's word, after the TTL if there is one. */
 static enum gp_rc
-read_type(struct parser *p, struct record *r)
+read_type(struct parser *p, struct gp_dns_zone_record *r)
 {
 	enum gp_dns_type type;
 	uint64_t ttl;
@@ -415,7 +384,8 @@ read_type(struct parser *p, struct record *r)
 static enum gp_rc
 read_line(struct parser *p)
 {
-	struct record r = { .line = p->line, .ttl_s = DEFAULT_TTL_S };
+	struct gp_dns_zone_record r = { .line = p->line,
+		.ttl_s = DEFAULT_TTL_S };
 	struct gp_str data;
 	struct word w;
 	enum gp_rc rc = word_next(p, &w);
@@ -433,7 +403,7 @@ read_line(struct parser *p)
 		rc = word_next(p, &w);
 		if (rc == GP_OK)
 			rc = read_fault(p, &r, w.s);
-	} else if (r.type == TYPE_ANY) {
+	} else if (r.type == GP_DNS_TYPE_ANY) {
 		rc = fail(p, "a record needs a type, not *", data);
 	} else {
 		rc = read_data(p, &r);
@@ -445,10 +415,10 @@ read_line(struct parser *p)
 
 /* -- the whole ----------------------------------------------------------- */
 
-static int
-record_compare(const void *a, const void *b)
+int
+gp_dns_zone_order(const void *a, const void *b)
 {
-	const struct record *x = a, *y = b;
+	const struct gp_dns_zone_record *x = a, *y = b;
 	const int by_name = strcmp(x->name, y->name);
 
 	if (by_name != 0)
@@ -470,7 +440,7 @@ add_ancestors(struct gp_dns_zone *z)
 		const char *dot = strchr(z->records[i].name, '.');
 
 		for (; dot != NULL; dot = strchr(dot + 1, '.')) {
-			const struct record r = { .name = dot + 1,
+			const struct gp_dns_zone_record r = { .name = dot + 1,
 				.line = z->records[i].line };
 
 			record_add(z, &r);
@@ -482,14 +452,14 @@ add_ancestors(struct gp_dns_zone *z)
 static enum gp_rc
 check_cnames(const struct gp_dns_zone *z, struct gp_err *err)
 {
-	const struct record *other = NULL, *cname = NULL;
+	const struct gp_dns_zone_record *other = NULL, *cname = NULL;
 
 	for (size_t i = 0; i < z->n; i++) {
-		const struct record *r = &z->records[i];
+		const struct gp_dns_zone_record *r = &z->records[i];
 
 		if (i == 0 || strcmp(r->name, z->records[i - 1].name) != 0)
 			other = cname = NULL;
-		if (r->type == TYPE_NOTHING)
+		if (r->type == GP_DNS_TYPE_NOTHING)
 			continue;
 		if (r->type == GP_DNS_CNAME && cname == NULL)
 			cname = r;
@@ -510,7 +480,7 @@ finish(struct gp_dns_zone *z, struct gp_err *err)
 	add_ancestors(z);
 	if (z->n == 0)
 		return GP_OK;
-	qsort(z->records, z->n, sizeof(z->records[0]), record_compare);
+	qsort(z->records, z->n, sizeof(z->records[0]), gp_dns_zone_order);
 	z->rr = gp_xcalloc(z->n, sizeof(z->rr[0]));
 	for (size_t i = 0; i < z->n; i++)
 		z->rr[i] = z->records[i].rr;
@@ -556,176 +526,4 @@ gp_dns_zone_free(struct gp_dns_zone *z)
 	free(z->rr);
 	free(z->faults);
 	free(z);
-}
-
-/* -- answers ------------------------------------------------------------- */
-
-/* The first record at or behind (name, type). */
-static size_t
-lower_bound(const struct gp_dns_zone *z, const char *name, unsigned type)
-{
-	const struct record key = { .name = name, .type = type };
-	size_t from = 0, to = z->n;
-
-	while (from < to) {
-		const size_t middle = from + (to - from) / 2;
-
-		if (record_compare(&z->records[middle], &key) < 0)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from;
-}
-
-static bool
-name_exists(const struct gp_dns_zone *z, const char *name)
-{
-	const size_t i = lower_bound(z, name, TYPE_NOTHING);
-
-	return i < z->n && strcmp(z->records[i].name, name) == 0;
-}
-
-/* Whose records answer for `name`: its own, or those of the wildcard right
- * below its closest existing ancestor (RFC 4592 section 3.3.1). */
-static bool
-name_source(const struct gp_dns_zone *z, const char *name,
-    char source[GP_DOMAIN_TEXT + 2])
-{
-	const char *parent = name;
-
-	memcpy(source, name, strlen(name) + 1);
-	if (name_exists(z, name))
-		return true;
-	while ((parent = strchr(parent, '.')) != NULL) {
-		parent++;
-		if (!name_exists(z, parent))
-			continue;
-		memcpy(source, "*.", 2);
-		memcpy(source + 2, parent, strlen(parent) + 1);
-		return name_exists(z, source);
-	}
-	source[0] = '*';
-	source[1] = '\0';
-	return name_exists(z, source);
-}
-
-static bool
-fault_hits(const struct fault *f, const char *name, unsigned type)
-{
-	const struct gp_str s = gp_str(name), zone = gp_str(f->name);
-
-	if (f->type != TYPE_ANY && f->type != type)
-		return false;
-	if (!f->below)
-		return gp_str_eq(s, zone);
-	return s.n > zone.n && s.p[s.n - zone.n - 1] == '.' &&
-	       gp_str_ends_nocase(s, zone);
-}
-
-/* True when a fault decides the answer. */
-static bool
-apply_faults(const struct gp_dns_zone *z, const char *name, unsigned type,
-    struct gp_dns_zone_reply *r)
-{
-	bool decided = false;
-
-	for (size_t i = 0; i < z->n_faults; i++) {
-		const struct fault *f = &z->faults[i];
-
-		if (!fault_hits(f, name, type))
-			continue;
-		r->delay_us += f->delay_us;
-		if (f->kind == FAULT_DELAY || decided)
-			continue;
-		decided = true;
-		r->answer.rc = GP_TEMP;
-		r->answer.why = fault_names[f->kind] + 1;
-		if (f->kind == FAULT_TIMEOUT) {
-			r->answer.why = "timeout";
-			r->delay_us += GP_DNS_ZONE_TIMEOUT_US;
-		} else if (f->kind == FAULT_NXDOMAIN) {
-			r->answer.rc = GP_NONE;
-			r->answer.nxdomain = true;
-			r->answer.why = NULL;
-		}
-	}
-	return decided;
-}
-
-static void
-ttl_lower(struct gp_dns_answer *a, uint32_t ttl_s)
-{
-	if (a->ttl_s > ttl_s)
-		a->ttl_s = ttl_s;
-}
-
-/* Fills in the records of (source, type); false when there are none. */
-static bool
-take_records(const struct gp_dns_zone *z, const char *source, unsigned type,
-    struct gp_dns_answer *a)
-{
-	const size_t first = lower_bound(z, source, type);
-	size_t n = 0;
-
-	while (first + n < z->n && z->records[first + n].type == type &&
-	       strcmp(z->records[first + n].name, source) == 0) {
-		ttl_lower(a, z->records[first + n].ttl_s);
-		n++;
-	}
-	if (n == 0)
-		return false;
-	a->rr = &z->rr[first];
-	a->n = n;
-	return true;
-}
-
-static void
-temporary(struct gp_dns_answer *a, const char *why)
-{
-	*a = (struct gp_dns_answer){ .rc = GP_TEMP, .why = why };
-}
-
-struct gp_dns_zone_reply
-gp_dns_zone_answer(const struct gp_dns_zone *z, const struct gp_dns_question *q)
-{
-	struct gp_dns_zone_reply r = { .answer.ttl_s = GP_DNS_TTL_MAX_S };
-	struct gp_dns_answer *a = &r.answer;
-	char source[GP_DOMAIN_TEXT + 2];
-	const char *name = q->name;
-
-	for (unsigned link = 0; link <= GP_DNS_CNAME_MAX; link++) {
-		struct gp_dns_answer cname = { .ttl_s = a->ttl_s };
-
-		if (apply_faults(z, name, q->type, &r)) {
-			ttl_lower(a, a->rc == GP_TEMP ? 0 : NEGATIVE_TTL_S);
-			return r;
-		}
-		a->nxdomain = !name_source(z, name, source);
-		if (!a->nxdomain && take_records(z, source, q->type, a)) {
-			if (a->n > GP_DNS_RRS_MAX)
-				temporary(a, "too large");
-			return r;
-		}
-		if (a->nxdomain ||
-		    !take_records(z, source, GP_DNS_CNAME, &cname)) {
-			a->rc = GP_NONE;
-			ttl_lower(a, NEGATIVE_TTL_S);
-			return r;
-		}
-		a->ttl_s = cname.ttl_s;
-		name = cname.rr[0].text.p;
-	}
-	temporary(a, "CNAME chain too long");
-	return r;
-}
-
-bool
-gp_dns_zone_delays(const struct gp_dns_zone *z)
-{
-	for (size_t i = 0; i < z->n_faults; i++)
-		if (z->faults[i].kind == FAULT_DELAY ||
-		    z->faults[i].kind == FAULT_TIMEOUT)
-			return true;
-	return false;
 }
