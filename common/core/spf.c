@@ -139,9 +139,9 @@ gp_spf_temporary(struct gp_spf_eval *e, const struct gp_dns_answer *a)
 }
 
 bool
-gp_spf_too_void(struct gp_spf_eval *e, const struct gp_dns_answer *a)
+gp_spf_too_void(struct gp_spf_eval *e, enum gp_rc rc)
 {
-	if (a->rc == GP_OK)
+	if (rc != GP_NONE)
 		return false;
 	e->outcome.voids++;
 	if (e->outcome.voids <= e->q.max_voids)
@@ -190,7 +190,8 @@ got_record(struct gp_spf_eval *e, const struct gp_dns_answer *a)
 	struct gp_spf_frame *f = gp_spf_top(e);
 	struct gp_err err;
 
-	if (gp_spf_temporary(e, a) || (f->via != NULL && gp_spf_too_void(e, a)))
+	if (gp_spf_temporary(e, a) ||
+	    (f->via != NULL && gp_spf_too_void(e, a->rc)))
 		return;
 	rr = select_record(e, a);
 	if (rr == NULL)

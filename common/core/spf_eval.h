@@ -100,9 +100,9 @@ void gp_spf_ask(struct gp_spf_eval *e, const char *name, enum gp_dns_type type,
 /* gp_spf_temporary - is the answer temporary?  That ends the check. */
 bool gp_spf_temporary(struct gp_spf_eval *e, const struct gp_dns_answer *a);
 
-/* gp_spf_too_void - did a term's own look-up find nothing for the time too
- * many?  That ends the check. */
-bool gp_spf_too_void(struct gp_spf_eval *e, const struct gp_dns_answer *a);
+/* gp_spf_too_void - did a term's own look-up end with `rc`, and find nothing
+ * for the time too many?  That ends the check.  To be asked once a term. */
+bool gp_spf_too_void(struct gp_spf_eval *e, enum gp_rc rc);
 
 /* -- spf_terms.c ------------------------------------------------------- */
 

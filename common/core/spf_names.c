@@ -11,6 +11,7 @@ gp_spf_names_load(struct gp_spf_names *names,
     const struct gp_dns_answer *answer, struct gp_arena *arena)
 {
 	names->loaded = true;
+	names->rc = answer->rc;
 	if (answer->rc != GP_OK)
 		return;
 	for (size_t i = 0; i < answer->n && i < GP_SPF_PTR_MAX; i++) {

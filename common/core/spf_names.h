@@ -28,7 +28,8 @@ struct gp_spf_name {
 };
 
 struct gp_spf_names {
-	bool loaded; /* the PTR records were asked for */
+	bool loaded;   /* the PTR records were asked for */
+	enum gp_rc rc; /* and this is what came back */
 	size_t n;
 	struct gp_spf_name v[GP_SPF_PTR_MAX];
 };

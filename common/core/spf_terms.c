@@ -24,11 +24,11 @@ got_name_address(struct gp_spf_eval *e, const struct gp_dns_answer *a)
 }
 
 static void
-ask_names(struct gp_spf_eval *e, gp_spf_then *then)
+ask_names(struct gp_spf_eval *e)
 {
 	char arpa[GP_IP_ARPA];
 
-	gp_spf_ask(e, gp_ip_arpa(&e->q.client, arpa), GP_DNS_PTR, then);
+	gp_spf_ask(e, gp_ip_arpa(&e->q.client, arpa), GP_DNS_PTR, got_names);
 }
 
 static void
@@ -47,7 +47,7 @@ gp_spf_values_ready(struct gp_spf_eval *e, const struct gp_spf_uses *uses)
 	if (!uses->p)
 		return true;
 	if (!e->names.loaded) {
-		ask_names(e, got_names);
+		ask_names(e);
 		return false;
 	}
 	name = gp_spf_names_pick(&e->names, gp_spf_top(e)->domain, true);
@@ -87,14 +87,14 @@ has_client(const struct gp_spf_eval *e, const struct gp_spf_term *t,
 static void
 got_address(struct gp_spf_eval *e, const struct gp_dns_answer *a)
 {
-	if (!gp_spf_temporary(e, a) && !gp_spf_too_void(e, a))
+	if (!gp_spf_temporary(e, a) && !gp_spf_too_void(e, a->rc))
 		gp_spf_settle(e, has_client(e, gp_spf_current(e), a));
 }
 
 static void
 got_existence(struct gp_spf_eval *e, const struct gp_dns_answer *a)
 {
-	if (!gp_spf_temporary(e, a) && !gp_spf_too_void(e, a))
+	if (!gp_spf_temporary(e, a) && !gp_spf_too_void(e, a->rc))
 		gp_spf_settle(e, a->rc == GP_OK);
 }
 
@@ -110,7 +110,7 @@ got_hosts(struct gp_spf_eval *e, const struct gp_dns_answer *a)
 {
 	char domain[GP_SPF_SHOW];
 
-	if (gp_spf_temporary(e, a) || gp_spf_too_void(e, a))
+	if (gp_spf_temporary(e, a) || gp_spf_too_void(e, a->rc))
 		return;
 	e->hosts.loaded = true;
 	if (a->rc != GP_OK)
@@ -143,22 +143,17 @@ check_mx(struct gp_spf_eval *e, const char *target)
 }
 
 static void
-got_ptr(struct gp_spf_eval *e, const struct gp_dns_answer *a)
-{
-	if (a->rc == GP_NONE && gp_spf_too_void(e, a))
-		return;
-	got_names(e, a);
-}
-
-static void
 check_ptr(struct gp_spf_eval *e, const char *target)
 {
 	struct gp_spf_name *name;
 
 	if (!e->names.loaded) {
-		ask_names(e, got_ptr);
+		ask_names(e);
 		return;
 	}
+	/* a void for each term, whoever asked */
+	if (gp_spf_too_void(e, e->names.rc))
+		return;
 	name = gp_spf_names_pick(&e->names, target, false);
 	if (name != NULL && name->state == GP_SPF_NAME_UNKNOWN)
 		ask_name_address(e, name);
