@@ -1,9 +1,10 @@
 /*
  * noop - a filter that does as little as libmilter allows: the floor.
  *
- * It sees every event of a message and adds one field.  `noop SOCKET` asks
- * for no answers but the last, as our own filters do; `noop SOCKET chatty`
- * answers each event; `noop SOCKET nobody` declines the body.
+ * It sees every event of a message and adds one field, and answers only the
+ * end of the message.  Words after the socket: `chatty` answers each event,
+ * `rcpt` each recipient, as a filter must that may refuse one; `nobody`
+ * declines the body.
  */
 #include <libmilter/mfapi.h>
 #include <stdbool.h>
@@ -15,7 +16,7 @@
 	(SMFIP_NR_CONN | SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT |       \
 	    SMFIP_NR_DATA | SMFIP_NR_HDR | SMFIP_NR_EOH | SMFIP_NR_BODY)
 
-static bool chatty, nobody;
+static bool chatty, nobody, rcpt;
 
 static sfsistat
 go_on(void)
@@ -35,6 +36,8 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long steps,
 	(void)f3;
 	if (!chatty)
 		wish |= SILENT;
+	if (rcpt)
+		wish &= ~(unsigned long)SMFIP_NR_RCPT;
 	if (nobody)
 		wish |= SMFIP_NOBODY;
 	*my_actions = actions & SMFIF_ADDHDRS;
@@ -68,6 +71,14 @@ on_path(SMFICTX *ctx, char **arguments)
 	(void)ctx;
 	(void)arguments;
 	return go_on();
+}
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **arguments)
+{
+	(void)ctx;
+	(void)arguments;
+	return chatty || rcpt ? SMFIS_CONTINUE : SMFIS_NOREPLY;
 }
 
 static sfsistat
@@ -117,7 +128,7 @@ main(int argc, char **argv)
 		.xxfi_connect = on_connect,
 		.xxfi_helo = on_helo,
 		.xxfi_envfrom = on_path,
-		.xxfi_envrcpt = on_path,
+		.xxfi_envrcpt = on_rcpt,
 		.xxfi_data = on_mark,
 		.xxfi_header = on_header,
 		.xxfi_eoh = on_mark,
@@ -128,12 +139,14 @@ main(int argc, char **argv)
 
 	for (int i = 2; i < argc; i++) {
 		chatty = chatty || strcmp(argv[i], "chatty") == 0;
+		rcpt = rcpt || strcmp(argv[i], "rcpt") == 0;
 		nobody = nobody || strcmp(argv[i], "nobody") == 0;
 	}
 	if (argc < 2 || smfi_setconn(argv[1]) != MI_SUCCESS ||
 	    smfi_setbacklog(1024) != MI_SUCCESS ||
 	    smfi_register(filter) != MI_SUCCESS) {
-		(void)fputs("usage: noop SOCKET [chatty] [nobody]\n", stderr);
+		(void)fputs("usage: noop SOCKET [chatty | rcpt] [nobody]\n",
+		    stderr);
 		return EX_USAGE;
 	}
 	return smfi_main() == MI_SUCCESS ? 0 : EX_UNAVAILABLE;

@@ -1,0 +1,132 @@
+#!/bin/bash
+# run.sh - what a message costs: server CPU, messages a second, latencies;
+# gatepost beside a filter that does nothing and the peers that are installed.
+#
+#   O       the build (build)          DUR     length of one run (1500ms)
+#   RUNS    runs of each row (3)       CONCS   SMTP sessions at a time (1 8 64)
+#   ROWS    only rows that match this extended regular expression
+#   RAW     gets a line of JSON for each run ($O/bench/raw.jsonl, anew)
+#   BENCH_CALLGRIND=1  count the instructions of a message too (slow)
+#
+# As root everything runs in a network and mount namespace of its own, so
+# that peers find a DNS server on port 53; nothing outside is touched.  It
+# measures and says what is over its limit; it fails only when it can not.
+set -u
+HERE=$(cd "$(dirname "$0")" && pwd)
+cd "$HERE/../.." || exit 1
+O=${O:-build}
+O=$(cd "$O" && pwd) || exit 1
+if [ -z "${BENCH_NS:-}" ] && [ "$(id -u)" = 0 ] &&
+	unshare -m -n true 2>/dev/null; then
+	BENCH_NS=1 O=$O exec unshare -m -n bash "$HERE/run.sh" "$@"
+fi
+DUR=${DUR:-1500ms} RUNS=${RUNS:-3} CONCS=${CONCS:-1 8 64} ROWS=${ROWS:-.}
+RAW=${RAW:-$O/bench/raw.jsonl}
+T=$(mktemp -d) || exit 1
+mkdir -p "$T/run"
+# shellcheck source=tests/bench/lib.sh
+. "$HERE/lib.sh"
+# shellcheck source=tests/bench/peers.sh
+. "$HERE/peers.sh"
+trap 'stop_all; rm -rf "$T"' EXIT
+trap 'exit 1' INT TERM
+
+private_network() {
+	ip link set lo up || die "no loopback"
+	mount --make-rprivate / || die "no private mounts"
+	printf 'nameserver 127.0.0.1\n' >"$T/resolv.conf"
+	mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)" ||
+		die "no private resolv.conf"
+}
+
+declare -A SOCKS SERVERS
+SUBJECTS=()
+
+# join SUBJECT: start it, and measure it if it starts
+join() {
+	printf '%-10s ' "$1:"
+	"start_$1" || {
+		[ -z "${PIDS[$1]:-}" ] || echo "does not run: skipped"
+		return 0
+	}
+	SUBJECTS+=("$1")
+	SOCKS[$1]=$SOCK
+	SERVERS[$1]=$PID
+	echo "pid $PID"
+}
+
+# one ROW SUBJECT CONC OPTION...: one run, one line in RAW; @RUN@ in an option
+# becomes a word that no other run has
+one() {
+	local row=$1 subject=$2 conc=$3 want='Authentication-Results:spf=pass'
+	local lean=--lean
+	shift 3
+	[ "$subject" != noop ] || want='X-Noop:done'
+	[ "$row" != spf-postfix ] || lean=
+	"$O/bench/milterload" --socket "${SOCKS[$subject]}" \
+		--pid "${SERVERS[$subject]}" --helper-pid "$DNS_PIDS" \
+		--sessions "$conc" --time "$DUR" --warmup 400ms $lean \
+		--label "$row/$subject" --expect-header "$want" \
+		"${@//@RUN@/$subject$conc-$i}" >>"$RAW"
+	[ $? -le 1 ] || echo "  $row/$subject at $conc: no message came back"
+	printf .
+}
+
+# each ROW CONCS SUBJECTS OPTION...: that row for every subject in its list
+each() {
+	local row=$1 concs=$2 subjects=$3 conc subject
+	shift 3
+	[[ $row =~ $ROWS ]] || return 0
+	for conc in $concs; do
+		for subject in "${SUBJECTS[@]}"; do
+			[[ " $subjects " == *" $subject "* ]] || continue
+			one "$row" "$subject" "$conc" "$@"
+		done
+	done
+}
+
+round() {
+	local spf='gatepost pyspf rspamd' inc='inc{10}.example'
+	each floor "$CONCS" noop
+	each spf-plain "$CONCS" "$spf"
+	each spf-inc5 "$CONCS" "$spf" --from "user@$inc" --helo "mail.$inc"
+	each spf-cold "$CONCS" "$spf" --from 'user@d{n}.@RUN@.cold.example'
+	each idle-1000 1 "noop $spf" --idle 1000
+	each spf-postfix 8 'noop gatepost' # all that Postfix sends, not --lean
+}
+
+# The instructions of one message, by the difference of two runs.
+instructions() {
+	local n row from
+	for row in spf-plain spf-inc5; do
+		from='user@s{10}.example'
+		[ $row = spf-plain ] || from='user@inc{10}.example'
+		for n in 300 1300; do
+			start_gatepost_spf grind valgrind --tool=callgrind \
+				--callgrind-out-file="$T/callgrind.$row.$n" || return
+			"$O/bench/milterload" --socket "$SOCK" --count $n --lean \
+				--time 5m --timeout 60s --from "$from" >/dev/null
+			stop grind
+			sed -n 's/.*Collected : //p' "$T/run/grind.out"
+		done | {
+			read -r few
+			read -r many
+			echo "$row: $(((many - few) / 1000)) instructions a message"
+		}
+	done
+}
+
+[ -z "${BENCH_NS:-}" ] || private_network
+ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+start_dns ${BENCH_NS:+53}
+: >"$RAW" || exit 1
+for subject in gatepost noop pyspf rspamd; do
+	join "$subject"
+done
+[[ " ${SUBJECTS[*]} " == *" gatepost "* ]] || die "gatepost-spf does not run"
+for ((i = 1; i <= RUNS; i++)); do
+	round
+	echo " run $i of $RUNS"
+done
+/usr/bin/python3 "$HERE/report.py" "$RAW"
+[ -z "${BENCH_CALLGRIND:-}" ] || instructions
