@@ -167,7 +167,7 @@ protocol_wanted(const struct gp_milter *m)
 {
 	unsigned long p = SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_NR_CONN |
 	                  SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR |
-	                  SMFIP_NR_EOH | SMFIP_NR_BODY;
+	                  SMFIP_NR_EOH | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC;
 
 	if (m->on_eoh == NULL)
 		p |= SMFIP_NOEOH;
@@ -191,9 +191,11 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long protocol,
 		    "the MTA does not let a filter add and change fields");
 		return SMFIS_REJECT;
 	}
-	*out_actions = needed | (actions & SMFIF_QUARANTINE);
-	*out_protocol = protocol_wanted(gp_service_app(glue->service)->milter) |
-	                (protocol & SMFIP_HDR_LEADSPC);
+	*out_actions =
+	    needed | (actions & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST));
+	/* what is not offered an older MTA sends, and the library ignores */
+	*out_protocol =
+	    protocol & protocol_wanted(gp_service_app(glue->service)->milter);
 	*out2 = 0;
 	*out3 = 0;
 	c->leading_space = (protocol & SMFIP_HDR_LEADSPC) != 0;
