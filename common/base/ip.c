@@ -81,13 +81,13 @@ gp_prefix_parse(struct gp_str s, struct gp_prefix *out, struct gp_err *err)
 		return gp_fail(err, GP_PERM, "no IP address or prefix");
 	bits = out->ip.family == GP_IP_V4 ? 32 : 128;
 	if (rest.p != NULL) {
+		uint64_t least = was_mapped ? 96 : 0;
 		uint64_t most = was_mapped ? 128 : bits;
 
-		if (gp_parse_u64(rest, most, &bits) != GP_OK ||
-		    (was_mapped && bits < 96))
+		if (gp_parse_u64(rest, most, &bits) != GP_OK || bits < least)
 			return gp_fail(err, GP_PERM,
-			    "prefix length must be a number up to %u",
-			    (unsigned)most);
+			    "prefix length must be a number from %u to %u",
+			    (unsigned)least, (unsigned)most);
 		if (was_mapped)
 			bits -= 96;
 	}
