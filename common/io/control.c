@@ -124,7 +124,7 @@ answer(struct client *cl, bool ok, const struct gp_buf *text)
 static void
 serve(struct gp_control *c, struct client *cl, bool ended)
 {
-	struct gp_str request;
+	struct gp_str request = gp_str_n(NULL, 0);
 	struct gp_buf text;
 	struct gp_err err;
 	bool ok = false;
@@ -219,8 +219,11 @@ static void
 welcome(struct gp_control *c)
 {
 	struct client *cl = free_place(c);
-	int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
+	if (cl == NULL)
+		return;
+	fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0) {
 		/* no descriptor: the listener stays readable, so look away */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
@@ -255,21 +258,19 @@ time_to_wait(const struct gp_control *c)
 enum { WAKE, LISTENER, FIRST, POLLED = FIRST + GP_CONTROL_CLIENTS };
 
 static void
-list_descriptors(const struct gp_control *c, struct pollfd p[POLLED])
+list_descriptors(struct gp_control *c, struct pollfd p[POLLED])
 {
-	bool open = c->pause_until_us <= gp_clock_us();
-	bool place = false;
+	bool open = free_place(c) != NULL && c->pause_until_us <= gp_clock_us();
 
 	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++) {
 		const struct client *cl = &c->clients[i];
 
 		p[FIRST + i] = (struct pollfd){ .fd = cl->fd,
 			.events = cl->stage == WRITING ? POLLOUT : POLLIN };
-		place = place || cl->fd < 0;
 	}
 	p[WAKE] = (struct pollfd){ .fd = c->wake, .events = POLLIN };
-	p[LISTENER] = (struct pollfd){ .fd = open && place ? c->listener : -1,
-		.events = POLLIN };
+	p[LISTENER] =
+	    (struct pollfd){ .fd = open ? c->listener : -1, .events = POLLIN };
 }
 
 static void *

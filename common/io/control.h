@@ -17,7 +17,7 @@
 
 #define GP_CONTROL_CLIENTS     8
 #define GP_CONTROL_REQUEST_MAX 1024 /* bytes of a request, with its newline */
-#define GP_CONTROL_ANSWER_MAX  (1024 * 1024)
+#define GP_CONTROL_ANSWER_MAX  1048576
 
 struct gp_control;
 

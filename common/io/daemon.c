@@ -159,7 +159,7 @@ become(const struct account *a, struct gp_err *err)
 enum gp_rc
 gp_daemon_drop(const char *user, struct gp_err *err)
 {
-	struct account account;
+	struct account account = { .name = NULL };
 	enum gp_rc rc = find_account(user, &account, err);
 
 	if (rc != GP_OK)
@@ -176,7 +176,7 @@ static enum gp_rc
 settle_dir(const char *path, mode_t mode, const char *user, struct gp_err *err)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct account account;
+	struct account account = { .name = NULL };
 	enum gp_rc rc = GP_OK;
 	bool done;
 

@@ -59,7 +59,9 @@ priority(enum gp_log_level level)
 static bool
 stderr_is_journal(void)
 {
-	const char *stream = getenv("JOURNAL_STREAM");
+	/* no other threads yet */
+	const char *stream =
+	    getenv("JOURNAL_STREAM"); /* NOLINT(concurrency-mt-unsafe) */
 	struct stat st;
 	char own[48];
 
@@ -210,7 +212,7 @@ gp_log(enum gp_log_level level, const char *fmt, ...)
 	if (n < 0)
 		return;
 	if (n > GP_LOG_LINE_MAX)
-		memcpy(line + GP_LOG_LINE_MAX - 3, "...", 3);
+		memset(line + GP_LOG_LINE_MAX - 3, '.', 3);
 	for (char *c = line; *c != '\0'; c++)
 		if (!gp_is_print(*c))
 			*c = '?';

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define REQUIRE(what)                                                          \
 	do {                                                                   \
 		if (!(what)) {                                                 \
-			fprintf(stderr, "broken: %s\n", #what);                \
+			(void)fprintf(stderr, "broken: %s\n", #what);          \
 			abort();                                               \
 		}                                                              \
 	} while (0)

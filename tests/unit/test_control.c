@@ -23,6 +23,8 @@
 
 enum { WAIT_MS = 10000, BIG = 1000000 };
 
+static char argument[] = "the argument";
+
 static char folder[] = "/tmp/gp-control-XXXXXX";
 static char path[64];
 static atomic_int calls;
@@ -68,8 +70,7 @@ setup(void **state)
 	struct gp_err err = { .msg = "" };
 
 	atomic_store(&calls, 0);
-	if (gp_control_open(path, echo, (void *)(uintptr_t) "the argument", &c,
-		&err) != GP_OK) {
+	if (gp_control_open(path, echo, argument, &c, &err) != GP_OK) {
 		print_error("%s\n", err.msg);
 		return -1;
 	}
@@ -225,14 +226,14 @@ control_client_that_leaves_early_harms_nobody(void **state)
 static void
 control_long_answers_come_whole_or_not_at_all(void **state)
 {
-	char *got = malloc(2 * BIG);
+	char *got = malloc((size_t)2 * BIG);
 	int fd = connect_client();
 
 	(void)state;
 	assert_non_null(got);
 	say(fd, "big\n");
 	answers("ping\n", "ok\n|ping|\n"); /* a slow reader stops nobody */
-	assert_int_equal(hear(fd, got, 2 * BIG), BIG + 9);
+	assert_int_equal(hear(fd, got, (size_t)2 * BIG), BIG + 9);
 	assert_string_equal(got + BIG, "xxx|big|\n");
 	assert_int_equal(close(fd), 0);
 	free(got);
@@ -362,8 +363,7 @@ control_close_ends_at_once_with_clients_in_all_stages(void **state)
 	int64_t start;
 
 	(void)state;
-	assert_int_equal(gp_control_open(path, echo,
-			     (void *)(uintptr_t) "the argument", &c, &err),
+	assert_int_equal(gp_control_open(path, echo, argument, &c, &err),
 	    GP_OK);
 	silent = connect_client();
 	slow = connect_client();

@@ -271,6 +271,8 @@ lock_and_die(void *arg)
 
 	if (gp_daemon_lock(arg, &fd, &err) != GP_OK)
 		return 1;
+	if (write(fd, "99999999999\n", 12) != 12)
+		return 3;
 	(void)raise(SIGKILL);
 	return 2;
 }
@@ -602,10 +604,8 @@ run_in_background(void *arg)
 	(void)close(b->go[1]);
 	gp_daemon_ready();
 	if (stat("/dev/null", &null) != 0 || fstat(0, &in) != 0 ||
-	    fstat(2, &errors) != 0)
-		report = 'n';
-	else if (getsid(0) != getpid() || in.st_rdev != null.st_rdev ||
-		 errors.st_rdev != null.st_rdev)
+	    fstat(2, &errors) != 0 || getsid(0) != getpid() ||
+	    in.st_rdev != null.st_rdev || errors.st_rdev != null.st_rdev)
 		report = 'n';
 	n = write(b->report[1], &report, 1);
 	while (read(b->go[0], &report, 1) > 0)

@@ -142,6 +142,7 @@ logfmt_full_line_leaves_fields_out_whole(void **state)
 	/* a smaller one still finds room, before the mark */
 	gp_logline_adds(&l, "action", "reject");
 	assert_string_equal(l.text + l.n - 18, " action=reject ...");
+	assert_ptr_equal(strstr(l.text, " ..."), l.text + l.n - 4);
 	assert_int_equal(l.n, strlen(l.text));
 	assert_true(l.n <= GP_LOG_LINE_MAX);
 }
