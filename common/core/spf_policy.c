@@ -24,7 +24,10 @@ postmaster_at(const char *helo, struct gp_arena *arena)
 	if (name.n == 0)
 		return not_askable(NULL, "no HELO was given");
 	if (name.p[0] == '[')
-		return not_askable(NULL, "HELO is an address literal");
+		return not_askable(name.n > GP_DOMAIN_MAX
+				       ? NULL
+				       : gp_arena_strdup(arena, helo),
+		    "HELO is an address literal");
 	if (name.n > GP_HELO_MAX ||
 	    gp_domain_normalize(name, domain, NULL) != GP_OK)
 		return not_askable(NULL, "HELO is no domain name");

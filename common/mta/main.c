@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -59,8 +60,11 @@ on_signal(int sig)
 static void *
 run_libmilter(void *arg)
 {
+	bool well = gp_glue_run();
+
 	(void)arg;
-	if (!gp_glue_run())
+	/* what it says of an end that it was told to make is noise */
+	if (!well && !atomic_load(&gp_glue()->stop_wanted))
 		atomic_store(&gp_glue()->failed, true);
 	atomic_store(&gp_glue()->ended, true);
 	wake(&gp_glue()->stop_wanted);
@@ -194,8 +198,11 @@ gp_milter_main(const struct gp_milter *milter, int argc, char **argv)
 	if (g->wake_fd < 0)
 		return EX_OSERR;
 	code = gp_service_start(milter, &options, &g->service);
-	if (code != 0)
+	if (code != 0) {
+		(void)close(g->wake_fd);
+		free(g);
 		return code;
+	}
 	code = gp_glue_open(g, &options);
 	if (code == 0 &&
 	    pthread_create(&thread, NULL, run_libmilter, NULL) != 0)
