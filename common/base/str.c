@@ -170,6 +170,8 @@ parse_with_unit(struct gp_str s, const struct unit *units, int64_t *out)
 	size_t digits = 0;
 	uint64_t value;
 
+	if (s.n == 0)
+		return GP_PERM; /* the pointer may be NULL */
 	while (digits < s.n && gp_is_digit(s.p[digits]))
 		digits++;
 	for (const struct unit *u = units; u->name != NULL; u++) {

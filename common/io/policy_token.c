@@ -137,7 +137,7 @@ check_length(struct gp_tokens *t)
 static bool
 is_word_byte(char c)
 {
-	return gp_is_alnum(c) || (c != '\0' && strchr("._-:/@%*", c) != NULL);
+	return gp_is_alnum(c) || (c != '\0' && strchr("._-:/@%", c) != NULL);
 }
 
 static bool

@@ -17,7 +17,7 @@
 
 enum gp_token_kind {
 	GP_TOKEN_END,
-	GP_TOKEN_WORD,   /* letters, digits and . _ - : / @ % * */
+	GP_TOKEN_WORD,   /* letters, digits and . _ - : / @ % */
 	GP_TOKEN_STRING, /* on one line, with its quotes */
 	GP_TOKEN_MARK,
 	GP_TOKEN_BROKEN,

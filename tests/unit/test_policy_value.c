@@ -1,0 +1,366 @@
+/*
+ * Every kind of value at the ends of its range: what is accepted, how it is
+ * shown, and that what is shown reads as the same again.
+ */
+#include "io/policy_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define A64  "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz01"
+#define A256 A64 A64 A64 A64
+
+struct row {
+	const char *section; /* "": top level; "domain": in a domain */
+	const char *name;
+	const char *value; /* as written */
+	const char *shown; /* NULL: refused */
+};
+
+static const struct row rows[] = {
+	/* numbers: decimal, never octal, hexadecimal or signed */
+	{ "spf", "max-terms", "1", "1" },
+	{ "spf", "max-terms", "10", "10" },
+	{ "spf", "max-terms", "010", "10" },
+	{ "spf", "max-terms", "\"7\"", "7" },
+	{ "spf", "max-terms", "0", NULL },
+	{ "spf", "max-terms", "11", NULL },
+	{ "spf", "max-terms", "-1", NULL },
+	{ "spf", "max-terms", "0x5", NULL },
+	{ "spf", "max-terms", "5.0", NULL },
+	{ "spf", "max-terms", "\"5 \"", NULL },
+	{ "spf", "max-terms", "\"\"", NULL },
+	{ "spf", "max-terms", "4294967297", NULL },
+	{ "spf", "max-terms", "18446744073709551617", NULL },
+	{ "spf", "max-void", "0", "0" },
+	{ "spf", "max-void", "10", "10" },
+	{ "spf", "max-void", "11", NULL },
+	{ "resolver", "tries", "5", "5" },
+	{ "resolver", "tries", "6", NULL },
+	{ "resolver", "max-queries", "16", "16" },
+	{ "resolver", "max-queries", "15", NULL },
+	{ "resolver", "max-queries", "1001", NULL },
+	{ "dkim", "max-signatures", "32", "32" },
+	{ "dkim", "max-signatures", "33", NULL },
+	{ "dkim", "min-rsa-bits", "1023", NULL },
+	{ "dkim", "min-rsa-bits", "4096", "4096" },
+	{ "dkim", "min-rsa-bits", "4097", NULL },
+
+	/* times: with a unit */
+	{ "spf", "timeout", "1s", "1s" },
+	{ "spf", "timeout", "20000ms", "20s" },
+	{ "spf", "timeout", "1500ms", "1500ms" },
+	{ "spf", "timeout", "20001ms", NULL },
+	{ "spf", "timeout", "999ms", NULL },
+	{ "spf", "timeout", "5", NULL },
+	{ "spf", "timeout", "0", NULL },
+	{ "spf", "timeout", "\"5 s\"", NULL },
+	{ "spf", "timeout", "5S", NULL },
+	{ "resolver", "timeout", "100ms", "100ms" },
+	{ "resolver", "timeout", "99ms", NULL },
+	{ "resolver", "timeout", "11s", NULL },
+
+	/* sizes */
+	{ "resolver", "cache-size", "65536", "64k" },
+	{ "resolver", "cache-size", "1024k", "1m" },
+	{ "resolver", "cache-size", "65537", "65537" },
+	{ "resolver", "cache-size", "4g", "4g" },
+	{ "resolver", "cache-size", "4097m", NULL },
+	{ "resolver", "cache-size", "63k", NULL },
+	{ "resolver", "cache-size", "1t", NULL },
+
+	/* words */
+	{ "spf", "mode", "monitor", "monitor" },
+	{ "spf", "mode", "\"enforce\"", "enforce" },
+	{ "spf", "fail", "tag", "tag" },
+	{ "spf", "fail", "reject", "reject" },
+	{ "spf", "fail", "tempfail", "tempfail" },
+	{ "spf", "fail", "hold", "hold" },
+	{ "spf", "fail", "accept", NULL },
+	{ "spf", "engine", "libspf2", "libspf2" },
+	{ "spf", "engine", "libopendkim", NULL },
+	{ "dkim", "engine", "libopendkim", "libopendkim" },
+	{ "dkim", "engine", "compare", "compare" },
+	{ "dkim", "temperror", "reject", "reject" },
+	{ "dkim", "temperror", "hold", NULL },
+	{ "dmarc", "temperror", "tempfail", "tempfail" },
+	{ "dmarc", "temperror", "accept", "tag" },
+	{ "dmarc", "temperror", "reject", NULL },
+	{ "dmarc", "quarantine", "reject", "reject" },
+	{ "dmarc", "quarantine", "tempfail", NULL },
+	{ "dmarc", "reject", "never", "never" },
+	{ "dmarc", "discovery", "psl", "psl" },
+	{ "dmarc", "multi-from", "tag", "tag" },
+	{ "trust", "authenticated", "no", "no" },
+	{ "trust", "authenticated", "on", NULL },
+	{ "trust", "authenticated", "1", NULL },
+
+	/* names */
+	{ "", "authserv-id", "MX.Example.", "\"mx.example\"" },
+	{ "", "authserv-id", "\"\"", "\"\"" },
+	{ "", "authserv-id", "\"b\303\274cher.example\"",
+	    "\"xn--bcher-kva.example\"" },
+	{ "", "authserv-id", "\"a b\"", NULL },
+	{ "", "authserv-id", "\"*.example\"", NULL },
+	{ "", "own-ids", "{ }", "{ }" },
+	{ "", "own-ids", "old.example", "{ \"old.example\" }" },
+	{ "", "own-ids", "{ \"a\", 'b\\'\"' }", "{ \"a\", \"b'\\\"\" }" },
+	{ "", "own-ids", "{ \"a\\\\b\" }", "{ \"a\\\\b\" }" },
+	{ "", "own-ids", "{ \"a b\" }", NULL },
+	{ "", "own-ids", "{ \"\" }", NULL },
+	{ "", "own-ids", "{ \"" A256 "\" }", NULL },
+	{ "trust", "listeners", "{ }", "{ }" },
+
+	/* lines */
+	{ "spf", "explanation", "\"see %{i} \\\"x\\\"\"",
+	    "\"see %{i} \\\"x\\\"\"" },
+	{ "spf", "explanation", "\"\"", "\"\"" },
+	{ "spf", "explanation", "\"\303\274\"", NULL },
+	{ "spf", "explanation",
+	    "\"" A64 A64 A64 A64 A64 A64 "0123456789012345\"",
+	    "\"" A64 A64 A64 A64 A64 A64 "0123456789012345\"" },
+	{ "spf", "explanation",
+	    "\"" A64 A64 A64 A64 A64 A64 "01234567890123456\"", NULL },
+
+	/* paths and stores */
+	{ "", "seal-key", "/a/b", "\"/a/b\"" },
+	{ "", "seal-key", "a/b", "\"a/b\"" },
+	{ "", "seal-key", "\"/a b\"", "\"/a b\"" },
+	{ "", "seal-key", "\"\"", "\"\"" },
+	{ "", "store", "mem", "\"mem\"" },
+	{ "", "store", "\"redis://127.0.0.1\"", "\"redis://127.0.0.1\"" },
+	{ "", "store", "\"redis://r.example:6379/15\"",
+	    "\"redis://r.example:6379/15\"" },
+	{ "", "store", "\"redis://[::1]:6379\"", "\"redis://[::1]:6379\"" },
+	{ "", "store", "\"redis://[::1]\"", "\"redis://[::1]\"" },
+	{ "", "store", "\"redis://\"", NULL },
+	{ "", "store", "\"redis://a..b\"", NULL },
+	{ "", "store", "\"redis://a:0\"", NULL },
+	{ "", "store", "\"redis://a:65536\"", NULL },
+	{ "", "store", "\"redis://a:\"", NULL },
+	{ "", "store", "\"redis://a/\"", NULL },
+	{ "", "store", "\"redis://a/x\"", NULL },
+	{ "", "store", "\"redis://[127.0.0.1]\"", NULL },
+	{ "", "store", "\"redis://[::1]x\"", NULL },
+	{ "", "store", "\"\"", NULL },
+
+	/* sockets and servers */
+	{ "listen", "spf", "unix:/run/x.sock", "\"unix:/run/x.sock\"" },
+	{ "listen", "spf", "unix:x.sock", "\"unix:x.sock\"" },
+	{ "listen", "spf",
+	    "\"unix:/" A64 "0123456789012345678901234567890"
+	    "12345678901\"",
+	    "\"unix:/" A64 "012345678901234567890123456789012345678901\"" },
+	{ "listen", "spf",
+	    "\"unix:/" A64 "0123456789012345678901234567890"
+	    "123456789012\"",
+	    NULL },
+	{ "listen", "spf", "unix:", NULL },
+	{ "listen", "spf", "/run/x.sock", NULL },
+	{ "listen", "dkim", "inet:8891@127.0.0.1", "\"inet:8891@127.0.0.1\"" },
+	{ "listen", "dkim", "inet:8891@localhost", "\"inet:8891@localhost\"" },
+	{ "listen", "dmarc", "inet6:65535@::1", "\"inet6:65535@::1\"" },
+	{ "listen", "rate", "inet:0@127.0.0.1", NULL },
+	{ "listen", "rate", "inet:65536@127.0.0.1", NULL },
+	{ "listen", "rate", "inet:8891", NULL },
+	{ "listen", "rate", "inet:@127.0.0.1", NULL },
+	{ "listen", "rate", "inet:8891@", NULL },
+	{ "listen", "rate", "inet7:8891@127.0.0.1", NULL },
+	{ "listen", "rate", "\"\"", NULL },
+	{ "resolver", "servers", "{ }", "{ }" },
+	{ "resolver", "servers", "192.0.2.1", "{ \"192.0.2.1\" }" },
+	{ "resolver", "servers", "192.0.2.1:53", "{ \"192.0.2.1:53\" }" },
+	{ "resolver", "servers", "{ \"2001:db8::1\", \"[2001:db8::1]:53\" }",
+	    "{ \"2001:db8::1\", \"[2001:db8::1]:53\" }" },
+	{ "resolver", "servers", "192.0.2.1:0", NULL },
+	{ "resolver", "servers", "192.0.2.1:", NULL },
+	{ "resolver", "servers", "192.0.2.256", NULL },
+	{ "resolver", "servers", "dns.example", NULL },
+	{ "resolver", "servers", "\"[2001:db8::1]\"", NULL },
+	{ "resolver", "servers", "\"[2001:db8::1]53\"", NULL },
+	{ "resolver", "servers", "\"[192.0.2.1]:53\"", NULL },
+	{ "resolver", "servers", "\"\"", NULL },
+
+	/* addresses */
+	{ "trust", "clients", "{ }", "{ }" },
+	{ "trust", "clients", "10.0.0.0/8", "{ \"10.0.0.0/8\" }" },
+	{ "trust", "clients", "{ \"::ffff:10.0.0.1\" }",
+	    "{ \"10.0.0.1/32\" }" },
+	{ "trust", "clients", "{ \"2001:DB8::/32\" }",
+	    "{ \"2001:db8::/32\" }" },
+	{ "trust", "clients", "10.0.0.0/33", NULL },
+	{ "trust", "clients", "10.0.0.1/8", NULL },
+	{ "trust", "clients", "10.0.0", NULL },
+	{ "trust", "clients", "localhost", NULL },
+
+	/* dates */
+	{ "key", "activate-after", "\"2026-12-01\"", "\"2026-12-01\"" },
+	{ "key", "activate-after", "2024-02-29", "\"2024-02-29\"" },
+	{ "key", "activate-after", "2000-02-29", "\"2000-02-29\"" },
+	{ "key", "activate-after", "2026-02-28", "\"2026-02-28\"" },
+	{ "key", "activate-after", "9999-12-31", "\"9999-12-31\"" },
+	{ "key", "activate-after", "1970-01-02", "\"1970-01-02\"" },
+	{ "key", "activate-after", "\"\"", "\"\"" },
+	{ "key", "activate-after", "2026-02-29", NULL },
+	{ "key", "activate-after", "2100-02-29", NULL },
+	{ "key", "activate-after", "2026-13-01", NULL },
+	{ "key", "activate-after", "2026-00-01", NULL },
+	{ "key", "activate-after", "2026-04-31", NULL },
+	{ "key", "activate-after", "2026-04-00", NULL },
+	{ "key", "activate-after", "1969-12-31", NULL },
+	{ "key", "activate-after", "2026-1-01", NULL },
+	{ "key", "activate-after", "26-01-01", NULL },
+	{ "key", "activate-after", "2026-01", NULL },
+	{ "key", "activate-after", "2026-01-01-", NULL },
+	{ "key", "activate-after", "2026-01-01T00:00", NULL },
+
+	/* rates, limits, aliases */
+	{ "limit", "burst", "1000000000", "1000000000" },
+	{ "limit", "burst", "1000000001", NULL },
+	{ "limit", "by", "{ auth, sender, client, domain, provider }",
+	    "{ auth, sender, client, domain, provider }" },
+	{ "limit", "by", "all", NULL },
+	{ "limit", "over", "hold", NULL },
+	{ "profile-limit", "rate", "1000000000/31d", "{ \"1000000000/31d\" }" },
+	{ "profile-limit", "rate", "1/1s", "{ \"1/1s\" }" },
+	{ "profile-limit", "rate", "5/60s", "{ \"5/1m\" }" },
+	{ "profile-limit", "rate", "5/90s", "{ \"5/90s\" }" },
+	{ "profile-limit", "rate", "1000000001/1s", NULL },
+	{ "profile-limit", "rate", "1/999ms", NULL },
+	{ "profile-limit", "rate", "1/744h", "{ \"1/31d\" }" },
+	{ "profile-limit", "rate", "1/745h", NULL },
+	{ "profile-limit", "rate", "1/1s/", NULL },
+	{ "profile-limit", "rate", "/1s", NULL },
+	{ "profile-limit", "rate", "1", NULL },
+	{ "senders", "auth", "{ \"*@a.example\" }", "{ \"*@a.example\" }" },
+	{ "senders", "aliases", "{ 'a\"=b=c@D.example' }",
+	    "{ \"a\\\"=b=c@d.example\" }" },
+	{ "senders", "aliases", "{ \"a@b=c@d@e.example\" }",
+	    "{ \"a@b=c@d@e.example\" }" },
+	{ "senders", "aliases", "{ \"a=@d.example\" }", NULL },
+	{ "senders", "aliases", "{ \"a=b@\" }", NULL },
+	{ "senders", "aliases", "{ \"a b=c@d.example\" }", NULL },
+	{ "senders", "aliases", "{ \"a=b c@d.example\" }", NULL },
+	{ "senders", "aliases", "{ \"a\" }", NULL },
+	{ "senders", "else", "unsigned", "unsigned" },
+	{ "senders", "else", "accept", NULL },
+};
+
+static void
+write_file(const struct row *row, const char *value, struct gp_buf *out)
+{
+	const char *section = row->section;
+
+	gp_buf_reset(out);
+	if (strcmp(section, "key") == 0)
+		gp_buf_addf(out,
+		    "domain a.example { key x { file = f state = staged"
+		    " %s = %s } }",
+		    row->name, value);
+	else if (strcmp(section, "limit") == 0)
+		gp_buf_addf(out,
+		    "domain a.example { limit x { rate = 1/1s %s = %s } }",
+		    row->name, value);
+	else if (strcmp(section, "profile-limit") == 0)
+		gp_buf_addf(out,
+		    "profile p { limit x { %s = %s } }"
+		    " domain a.example { profile = p }",
+		    row->name, value);
+	else if (strcmp(section, "senders") == 0)
+		gp_buf_addf(out, "domain a.example { senders { %s = %s } }",
+		    row->name, value);
+	else if (section[0] == '\0')
+		gp_buf_addf(out, "%s = %s", row->name, value);
+	else
+		gp_buf_addf(out, "%s { %s = %s }", section, row->name, value);
+	assert_false(out->overflow);
+}
+
+/* The value of the line "...NAME = VALUE  # c:1" of what is shown. */
+static struct gp_str
+value_of(const struct gp_buf *all, const char *name)
+{
+	const struct gp_str end = GP_STR("  # c:1");
+	struct gp_str rest = gp_buf_str(all);
+
+	while (rest.p != NULL) {
+		struct gp_str value = gp_str_split(&rest, '\n');
+		struct gp_str option = gp_str_split(&value, ' ');
+
+		if (gp_str_ends_nocase(option, gp_str(name)) &&
+		    gp_str_ends_nocase(value, end))
+			return gp_str_n(value.p + 2, value.n - 2 - end.n);
+	}
+	fail_msg("%s is not in\n%s", name, gp_buf_cstr(all));
+	return gp_str("");
+}
+
+/* "" when the file is refused. */
+static void
+read_and_show(const char *name, const struct gp_buf *file, struct gp_buf *out)
+{
+	struct gp_config *config = NULL;
+	struct gp_problems problems;
+	struct gp_buf all;
+
+	gp_buf_reset(out);
+	gp_problems_init(&problems);
+	gp_buf_init(&all, 65536);
+	if (gp_policy_parse(gp_buf_str(file), "c", &config, &problems) ==
+	    GP_OK) {
+		gp_policy_show(gp_policy_for(config, "a.example"), &all);
+		gp_buf_add_str(out, value_of(&all, name));
+	} else if (problems.count != 1) {
+		fail_msg("%s", gp_buf_cstr(&problems.text));
+	}
+	gp_config_unref(config);
+	gp_buf_clear(&all);
+	gp_problems_clear(&problems);
+}
+
+static void
+policy_value_is_read_to_its_ends_and_shown_as_it_reads(void **state)
+{
+	struct gp_buf file;
+	struct gp_buf shown;
+
+	(void)state;
+	gp_buf_init(&file, 4096);
+	gp_buf_init(&shown, 4096);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		const char *want = row->shown == NULL ? "" : row->shown;
+
+		write_file(row, row->value, &file);
+		read_and_show(row->name, &file, &shown);
+		if (strcmp(gp_buf_cstr(&shown), want) != 0)
+			fail_msg("%s: %s, wanted %s", gp_buf_cstr(&file),
+			    gp_buf_cstr(&shown), want);
+		if (row->shown == NULL)
+			continue;
+		write_file(row, want, &file);
+		read_and_show(row->name, &file, &shown);
+		if (strcmp(gp_buf_cstr(&shown), want) != 0)
+			fail_msg("again %s: %s", gp_buf_cstr(&file),
+			    gp_buf_cstr(&shown));
+	}
+	gp_buf_clear(&file);
+	gp_buf_clear(&shown);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    policy_value_is_read_to_its_ends_and_shown_as_it_reads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
