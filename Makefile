@@ -67,6 +67,7 @@ BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 .PHONY: all check demo lint asan tsan fuzz bench soak deb install man clean \
         unit fuzzers benches
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: $(BINS)
 
