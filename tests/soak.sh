@@ -74,8 +74,8 @@ start_gatepost_spf gatepost || exit 1
 reload_every_second "$PID" &
 PIDS[reloads]=$!
 messages
-echo "reloads: $(grep -c 'in force' "$T/run/gatepost.out")," \
-	"refused: $(grep -c 'reload failed' "$T/run/gatepost.out")"
+echo "reloads: $(grep -c 'in force' "$T/run/gatepost-log.out")," \
+	"refused: $(grep -c 'reload failed' "$T/run/gatepost-log.out")"
 stop reloads gatepost
 [ "$FUZZ" = 0 ] || ${MAKE:-make} --no-print-directory fuzz SECONDS="$FUZZ" ||
 	failed "the fuzz targets"

@@ -22,17 +22,17 @@ launch() {
 	PIDS[$name]=$PID
 }
 
-# until_ready NAME COMMAND...: asks every 50 ms, 30 s at most
+# until_ready NAME COMMAND...: asks every 50 ms, 90 s at most
 until_ready() {
 	local name=$1 i
 	shift
-	for ((i = 0; i < 600; i++)); do
+	for ((i = 0; i < 1800; i++)); do
 		"$@" 2>/dev/null && return 0
 		kill -0 "${PIDS[$name]}" 2>/dev/null || break
 		sleep 0.05
 	done
 	echo "$name does not come up:" >&2
-	tail -5 "$T/run/$name.out" >&2
+	tail -n 5 "$T/run/$name"*.out >&2
 	return 1
 }
 
@@ -116,15 +116,23 @@ gatepost_conf() {
 	CONF
 }
 
-# start_gatepost_spf NAME [WRAPPER...]: SOCK and PID
+# start_gatepost_spf NAME [WRAPPER...]: SOCK and PID.  Its log goes through a
+# pipe: threads that write to one file wait for one another in the file system,
+# which no daemon that logs to syslog does.
 start_gatepost_spf() {
 	local name=$1
 	shift
 	mkdir -p "$T/$name"
 	[ -f "$T/$name/gatepost.conf" ] || gatepost_conf "$T/$name/gatepost.conf"
 	SOCK=unix:$T/run/$name.sock
-	launch "$name" "$@" "$O/bin/gatepost-spf" --foreground \
+	rm -f "$T/$name/log"
+	mkfifo "$T/$name/log" || return 1
+	launch "$name-log" cat "$T/$name/log"
+	"$@" "$O/bin/gatepost-spf" --foreground \
 		--config "$T/$name/gatepost.conf" --socket "$SOCK" \
-		--state-dir "$T/$name" --runtime-dir "$T/$name"
-	until_ready "$name" grep -q 'ready on' "$T/run/$name.out"
+		--state-dir "$T/$name" --runtime-dir "$T/$name" \
+		>"$T/$name/log" 2>&1 </dev/null &
+	PID=$!
+	PIDS[$name]=$PID
+	until_ready "$name" grep -q 'ready on' "$T/run/$name-log.out"
 }

@@ -95,24 +95,29 @@ round() {
 	each spf-postfix 8 'noop gatepost' # all that Postfix sends, not --lean
 }
 
+# collected ROW COUNT: instructions of a daemon that does so many messages
+collected() {
+	local from='user@s{10}.example'
+	[ "$1" = spf-plain ] || from='user@inc{10}.example'
+	start_gatepost_spf grind valgrind --tool=callgrind \
+		--callgrind-out-file="$O/bench/callgrind.$1.$2" || return
+	"$O/bench/milterload" --socket "$SOCK" --count "$2" --lean \
+		--time 5m --timeout 60s --from "$from" >/dev/null
+	stop grind
+	wait "${PIDS[grind-log]}" # it ends with the writer
+	sed -n 's/.*Collected : //p' "$T/run/grind-log.out"
+}
+
 # The instructions of one message, by the difference of two runs.
 instructions() {
-	local n row from
+	local row few many
+	has valgrind || die "valgrind is not installed"
 	for row in spf-plain spf-inc5; do
-		from='user@s{10}.example'
-		[ $row = spf-plain ] || from='user@inc{10}.example'
-		for n in 300 1300; do
-			start_gatepost_spf grind valgrind --tool=callgrind \
-				--callgrind-out-file="$T/callgrind.$row.$n" || return
-			"$O/bench/milterload" --socket "$SOCK" --count $n --lean \
-				--time 5m --timeout 60s --from "$from" >/dev/null
-			stop grind
-			sed -n 's/.*Collected : //p' "$T/run/grind.out"
-		done | {
-			read -r few
-			read -r many
-			echo "$row: $(((many - few) / 1000)) instructions a message"
-		}
+		collected $row 300 >"$T/few"
+		collected $row 1300 >"$T/many"
+		read -r few <"$T/few" && read -r many <"$T/many" || return
+		echo "$row: $(((many - few) / 1000)) instructions a message" \
+			"($O/bench/callgrind.$row.1300)"
 	done
 }
 
