@@ -14,6 +14,8 @@
 #define EDNS_BYTES        1232 /* DNS flag day 2020: fits without fragments */
 #define CHANNEL_QUESTIONS 256  /* before a new channel */
 #define DNS_PORT          53
+#define TC_BYTE           2 /* of the header (RFC 1035 4.1.1) */
+#define TC_BIT            0x02
 #define ESCAPED_MAX       (2U * GP_DOMAIN_TEXT)
 
 struct channel {
@@ -27,13 +29,18 @@ struct gp_dns_line {
 	struct gp_dns_line_owner *owner;
 	const char *server;
 	int timeout_ms;
-	struct channel *channels; /* the first one takes new questions */
+	struct channel *channels;
+	struct channel *udp; /* the one that takes new questions */
+	bool closing;
 };
 
 struct query {
 	struct gp_dns_line *line;
 	struct channel *channel;
 	void *question;
+	bool tcp;
+	int type;
+	char name[ESCAPED_MAX];
 };
 
 /* -- the library and the system ------------------------------------------ */
@@ -101,13 +108,15 @@ gp_dns_line_system(char servers[GP_DNS_SERVERS_MAX][GP_DNS_SERVER_TEXT],
 /* One server, one try, every answer passed on: who is asked next is decided
  * above.  Nothing is taken from the system's configuration. */
 static int
-channel_init(const struct gp_dns_line *l, ares_channel *out)
+channel_init(const struct gp_dns_line *l, bool tcp, ares_channel *out)
 {
 	char lookups[] = "b";
 	char nowhere[] = "/dev/null";
 	struct ares_options options = {
-		.flags = ARES_FLAG_EDNS | ARES_FLAG_NOSEARCH |
-		         ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP,
+		.flags =
+		    ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
+		    ARES_FLAG_NOCHECKRESP |
+		    (tcp ? ARES_FLAG_USEVC : ARES_FLAG_IGNTC | ARES_FLAG_EDNS),
 		.timeout = l->timeout_ms,
 		.tries = 1,
 		.lookups = lookups,
@@ -128,19 +137,20 @@ channel_init(const struct gp_dns_line *l, ares_channel *out)
 	return status;
 }
 
-static int
-channel_add(struct gp_dns_line *l)
+/* NULL when the library can not; *status says why. */
+static struct channel *
+channel_new(struct gp_dns_line *l, bool tcp, int *status)
 {
 	struct channel *c = gp_xcalloc(1, sizeof(*c));
-	const int status = channel_init(l, &c->ares);
 
-	if (status != ARES_SUCCESS) {
+	*status = channel_init(l, tcp, &c->ares);
+	if (*status != ARES_SUCCESS) {
 		free(c);
-		return status;
+		return NULL;
 	}
 	c->next = l->channels;
 	l->channels = c;
-	return ARES_SUCCESS;
+	return c;
 }
 
 /* Those that take no new questions and have none under way. */
@@ -152,7 +162,7 @@ channels_sweep(struct gp_dns_line *l)
 	while (*at != NULL) {
 		struct channel *c = *at;
 
-		if (c == l->channels || c->open != 0) {
+		if (c == l->udp || c->open != 0) {
 			at = &c->next;
 			continue;
 		}
@@ -173,8 +183,8 @@ gp_dns_line_new(const char *server, int timeout_ms,
 	l->owner = owner;
 	l->server = server;
 	l->timeout_ms = timeout_ms;
-	status = channel_add(l);
-	if (status != ARES_SUCCESS) {
+	l->udp = channel_new(l, false, &status);
+	if (l->udp == NULL) {
 		free(l);
 		return gp_fail(err, GP_PERM, "dns: server %s: %s", server,
 		    ares_strerror(status));
@@ -188,6 +198,7 @@ gp_dns_line_free(struct gp_dns_line *l)
 {
 	if (l == NULL)
 		return;
+	l->closing = true;
 	while (l->channels != NULL) {
 		struct channel *c = l->channels;
 
@@ -217,21 +228,63 @@ event_of(int status)
 	}
 }
 
+static void query_send(struct query *q, struct channel *c);
+
+/* The answer was cut off.  Each such question gets a connection of its own,
+ * so that one that breaks takes no other question with it. */
+static bool
+query_by_tcp(struct query *q)
+{
+	struct channel *c;
+	int status;
+
+	if (q->line->closing)
+		return false;
+	c = channel_new(q->line, true, &status);
+	if (c == NULL)
+		return false;
+	q->tcp = true;
+	query_send(q, c);
+	return true;
+}
+
+/* A connection that breaks says nothing about the server. */
+static void
+query_tell(const struct query *q, int status, const uint8_t *msg, int n)
+{
+	struct gp_dns_line_owner *owner = q->line->owner;
+	enum gp_dns_line_event event = event_of(status);
+
+	if (msg != NULL && n > 0)
+		event = GP_DNS_LINE_ANSWER;
+	else if (event == GP_DNS_LINE_UNREACHABLE && q->tcp)
+		event = GP_DNS_LINE_SILENCE;
+	owner->told(owner, q->question, event, msg, n > 0 ? (size_t)n : 0);
+}
+
 static void
 on_reply(void *arg, int status, int timeouts, unsigned char *msg, int n)
 {
 	struct query *q = arg;
-	struct gp_dns_line_owner *owner = q->line->owner;
-	void *question = q->question;
+	const bool cut_off =
+	    msg != NULL && n > TC_BYTE && (msg[TC_BYTE] & TC_BIT) != 0;
 
 	(void)timeouts;
 	q->channel->open--;
+	if (cut_off && !q->tcp && query_by_tcp(q))
+		return;
+	query_tell(q, status, msg, n);
 	free(q);
-	if (msg != NULL && n > 0)
-		owner->told(owner, question, GP_DNS_LINE_ANSWER, msg,
-		    (size_t)n);
-	else
-		owner->told(owner, question, event_of(status), NULL, 0);
+}
+
+static void
+query_send(struct query *q, struct channel *c)
+{
+	q->channel = c;
+	c->asked++;
+	c->open++;
+	/* may call on_reply before it returns */
+	ares_query(c->ares, q->name, CLASS_IN, q->type, on_reply, q);
 }
 
 /* The library reads a backslash as the start of an escape. */
@@ -254,19 +307,21 @@ void
 gp_dns_line_ask(struct gp_dns_line *l, const char *name, int type,
     void *question)
 {
-	char escaped[ESCAPED_MAX];
 	struct query *q = gp_xcalloc(1, sizeof(*q));
 
-	/* without a new channel the old one goes on */
-	if (l->channels->asked >= CHANNEL_QUESTIONS)
-		(void)channel_add(l);
+	if (l->udp->asked >= CHANNEL_QUESTIONS) {
+		int status;
+		struct channel *c = channel_new(l, false, &status);
+
+		/* without a new one the old one goes on */
+		if (c != NULL)
+			l->udp = c;
+	}
 	q->line = l;
-	q->channel = l->channels;
 	q->question = question;
-	q->channel->asked++;
-	q->channel->open++;
-	name_escape(name, escaped);
-	ares_query(q->channel->ares, escaped, CLASS_IN, type, on_reply, q);
+	q->type = type;
+	name_escape(name, q->name);
+	query_send(q, l->udp);
 }
 
 /* -- waiting ------------------------------------------------------------- */

@@ -445,7 +445,6 @@ gp_dns_finish(struct gp_dns_flight *f, const struct gp_dns_answer *a,
 	struct gp_dns_flight **at;
 	struct gp_dns_entry *e;
 
-	gp_metrics_add(f->cache->metrics, GP_M_DNS_ANSWERS, answer_label(a), 1);
 	e = gp_dns_entry_new(&f->question, a, alias, gp_clock_us());
 	e->hash = f->hash;
 	pthread_mutex_lock(&s->lock);
@@ -455,6 +454,7 @@ gp_dns_finish(struct gp_dns_flight *f, const struct gp_dns_answer *a,
 	s->n_flights--;
 	if (a->rc != GP_TEMP && a->ttl_s != 0)
 		entry_keep(f->cache, s, e);
+	gp_metrics_add(f->cache->metrics, GP_M_DNS_ANSWERS, answer_label(a), 1);
 	f->entry = e;
 	f->done = true;
 	pthread_cond_broadcast(&f->finished);

@@ -1,10 +1,10 @@
 /*
  * dns_line - a line to one DNS server, by c-ares.  Internal to io/dns.
  *
- * c-ares makes the message with its id, sends it, matches what comes back to
- * what was asked (id, question, address), and turns to TCP when the answer
- * was cut off.  Everything else is ours: which server, how often, how long,
- * and what the answer means.
+ * c-ares makes the message with its id, sends it, and matches what comes back
+ * to what was asked (id, question, address).  Everything else is ours: which
+ * server, how often, how long, TCP when the answer was cut off, and what the
+ * answer means.
  *
  * The library keeps one source port while it has questions under way, so a
  * line takes a new channel, and with it a new port, every few questions: who

@@ -6,6 +6,7 @@
 #include "io/dns_breaker.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -464,8 +465,10 @@ askers_wait_shared(const struct fixture *f, int64_t n)
 
 	while (gp_metrics_get(f->metrics, GP_M_DNS_CACHE, SHARED) +
 		   gp_metrics_get(f->metrics, GP_M_DNS_CACHE, MISS) <
-	       n)
+	       n) {
 		assert_true(gp_clock_us() < until);
+		(void)sched_yield();
+	}
 }
 
 static void
