@@ -68,6 +68,7 @@ static void
 ask(struct gp_spf_front *f, const char *name, enum gp_dns_type type,
     struct gp_dns_answer *a)
 {
+	const unsigned before = f->scope->budget;
 	char shown[GP_SPF_SHOW];
 
 	if (f->out.queries >= f->q->max_queries)
@@ -78,9 +79,11 @@ ask(struct gp_spf_front *f, const char *name, enum gp_dns_type type,
 		    "the check took too long");
 	if (f->decided)
 		return;
+	gp_dns_query(f->scope, name, type, a);
+	if (f->scope->budget == before)
+		return; /* told before: neither engine pays for it again */
 	f->out.queries++;
 	f->aside += f->validating;
-	gp_dns_query(f->scope, name, type, a);
 	if (a->rc != GP_OK && a->rc != GP_NONE)
 		f->trouble = gp_arena_printf(f->scope->arena, "%s of %s: %s",
 		    gp_dns_type_name(type), gp_spf_show(gp_str(name), shown),
@@ -179,8 +182,10 @@ gp_spf_front_ptr(struct gp_spf_front *f, const char *domain,
 	if (f->decided)
 		return told(f, a);
 	ask(f, domain, GP_DNS_PTR, a);
-	if (a->rc == GP_NONE && !f->validating)
+	/* the library asks for each "ptr" again what it could remember */
+	if (a->rc == GP_NONE && !f->validating && !f->has_ptr)
 		count_void(f);
+	f->has_ptr |= !f->validating;
 	/* RFC 7208 section 5.5: the mechanism fails to match */
 	if (a->rc == GP_TEMP)
 		a->rc = GP_NONE;

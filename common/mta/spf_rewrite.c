@@ -156,6 +156,21 @@ write_named(struct writer *w, const char *name, const struct gp_spf_term *t,
 	return write_spec(w, ':', t, err);
 }
 
+/* With a target that can not be, "ptr" matches nothing and asks nothing, but
+ * libspf2 would ask: "a" of such a name does as it should. */
+static enum gp_rc
+write_ptr(struct writer *w, const struct gp_spf_term *t, struct gp_err *err)
+{
+	char name[GP_DOMAIN_TEXT];
+
+	if (t->spec.p == NULL || t->uses.p ||
+	    gp_spf_target_name(t->spec, w->v, name) == GP_OK)
+		return write_named(w, "ptr", t, err);
+	gp_buf_adds(w->out, "a:" GP_SPF_NO_NAME);
+	w->bytes += HEAD_BYTES + strlen(GP_SPF_NO_NAME);
+	return GP_OK;
+}
+
 static enum gp_rc
 write_mechanism(struct writer *w, const struct gp_spf_term *t,
     struct gp_err *err)
@@ -178,7 +193,7 @@ write_mechanism(struct writer *w, const struct gp_spf_term *t,
 	case GP_SPF_TERM_MX:
 		return write_named(w, "mx", t, err);
 	case GP_SPF_TERM_PTR:
-		return write_named(w, "ptr", t, err);
+		return write_ptr(w, t, err);
 	case GP_SPF_TERM_EXISTS:
 		return write_named(w, "exists", t, err);
 	case GP_SPF_TERM_ALL:
