@@ -48,7 +48,8 @@ log_difference(const struct gp_spf_query *q, const struct gp_spf_identity *id,
 /*
  * The second opinion must cost the message neither its questions nor the time
  * that its other identity may need: it gets a budget of its own and half of
- * the time that is left.  Nearly all of its answers are in the cache by now.
+ * the time that is left.  Nearly all of its answers are remembered by now.
+ * Trouble with the DNS is no difference between engines.
  */
 static void
 compare(const struct gp_spf_checker *c, const struct gp_spf_query *q,
@@ -59,15 +60,17 @@ compare(const struct gp_spf_checker *c, const struct gp_spf_query *q,
 	const int64_t now_us = gp_clock_us();
 	const unsigned budget = scope->budget;
 	struct gp_spf_outcome second;
+	bool in_time;
 
-	if (now_us >= deadline_us)
+	if (now_us >= deadline_us || acted->result == GP_SPF_TEMPERROR)
 		return;
 	scope->deadline_us = now_us + (deadline_us - now_us) / 2;
 	scope->budget = GP_SPF_QUERIES_MAX;
 	gp_spf_libspf2(q, scope, &second);
+	in_time = gp_clock_us() < scope->deadline_us;
 	scope->deadline_us = deadline_us;
 	scope->budget = budget;
-	if (second.result == acted->result)
+	if (second.result == acted->result || !in_time)
 		return;
 	gp_metrics_add(c->metrics, GP_M_SPF_DIFFERENCES, 0, 1);
 	log_difference(q, id, acted, &second);
