@@ -22,7 +22,9 @@ fail(const struct reader *r, const char *what)
 static char
 peek(const struct reader *r)
 {
-	return r->at < r->in.n ? r->in.p[r->at] : '\0';
+	if (r->at < r->in.n)
+		return r->in.p[r->at];
+	return '\0';
 }
 
 static bool
@@ -360,7 +362,7 @@ read_results(struct reader *r, struct gp_authres *out)
 		if (known)
 			list[out->n++] = res;
 	}
-	if (n == 0 || !at_end(r))
+	if (n == 0)
 		return fail(r, "no \";\" and result");
 	if (out->n != 0) {
 		out->result =

@@ -14,6 +14,13 @@
 #define A64  "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz01"
 #define A256 A64 A64 A64 A64
 
+/* a source route of 1,000 octets, ten a hop */
+#define HOPS_100                                                               \
+	"@a.exampl,@a.exampl,@a.exampl,@a.exampl,@a.exampl,"                   \
+	"@a.exampl,@a.exampl,@a.exampl,@a.exampl,@a.exampl,"
+#define ROUTE_500  HOPS_100 HOPS_100 HOPS_100 HOPS_100 HOPS_100
+#define ROUTE_1000 ROUTE_500 ROUTE_500
+
 struct row {
 	const char *label;
 	struct gp_str arg;
@@ -142,6 +149,10 @@ static const struct row readable[] = {
 	    .arg = GP_STR("<" A256 "@example.com>"),
 	    .local = GP_STR(A256),
 	    .domain = "example.com" },
+	{ .label = "longest path",
+	    .arg = GP_STR("<" ROUTE_1000 "@abcd.example:jo@x.com>"),
+	    .local = GP_STR("jo"),
+	    .domain = "x.com" },
 	{ .label = "postmaster as recipient",
 	    .arg = GP_STR("<Postmaster>"),
 	    .rcpt = true,
@@ -248,8 +259,7 @@ static const struct row refused[] = {
 				 "example.com>"),
 	NO("local part too long", "<" A256 "x@example.com>"),
 	NO("local part too long in quotes", "<\"" A256 "x\"@example.com>"),
-	NO("path too long",
-	    "<@" A64 ".example:" A256 A256 A256 A256 "@example.com>"),
+	NO("path too long", "<" ROUTE_1000 "@abcd.example:joe@x.com>"),
 	NO_RCPT("null recipient", "<>"),
 	NO_RCPT("empty recipient", ""),
 	NO_RCPT("recipient without domain", "<joe>"),

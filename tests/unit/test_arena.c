@@ -123,11 +123,11 @@ arena_cleanups_run_last_first_and_once(void **state)
 	struct trace trace = { .n = 0 };
 
 	(void)state;
-	for (char c = 'a'; c <= 'c'; c++) {
+	for (size_t i = 0; i < 3; i++) {
 		/* in the arena itself: it must still be there when used */
 		struct note *note = gp_arena_alloc(a, sizeof(*note));
 
-		*note = (struct note){ .trace = &trace, .name = c };
+		*note = (struct note){ .trace = &trace, .name = "abc"[i] };
 		gp_arena_on_clear(a, note_it, note);
 	}
 	assert_int_equal(trace.n, 0);

@@ -12,6 +12,8 @@
 
 #define L63  "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0"
 #define L61  "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxy"
+#define U10  "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+#define U50  U10 U10 U10 U10 U10
 #define N253 L63 "." L63 "." L63 "." L61
 
 struct row {
@@ -102,6 +104,8 @@ static const struct row rows[] = {
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		"\xc3\xbc.example"),
 	    NULL },
+	{ "U-label that no A-label can hold",
+	    GP_STR(U50 U50 U50 U50 U50 U50 ".example"), NULL },
 	{ "leading combining mark",
 	    GP_STR("\xcc\x80"
 		   "a.example"),
