@@ -182,10 +182,8 @@ gp_spf_front_ptr(struct gp_spf_front *f, const char *domain,
 	if (f->decided)
 		return told(f, a);
 	ask(f, domain, GP_DNS_PTR, a);
-	/* the library asks for each "ptr" again what it could remember */
-	if (a->rc == GP_NONE && !f->validating && !f->has_ptr)
+	if (a->rc == GP_NONE && !f->validating)
 		count_void(f);
-	f->has_ptr |= !f->validating;
 	/* RFC 7208 section 5.5: the mechanism fails to match */
 	if (a->rc == GP_TEMP)
 		a->rc = GP_NONE;

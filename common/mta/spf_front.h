@@ -34,7 +34,6 @@ struct gp_spf_front {
 
 	/* private */
 	bool has_first;
-	bool has_ptr;
 	bool validating;
 	unsigned aside; /* questions for %{p} */
 	struct gp_spf_explained *explained;

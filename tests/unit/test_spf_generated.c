@@ -409,9 +409,8 @@ spf_generated_records_never_crash_libspf2(void **state)
 	if (p->broken[0] != '\0')
 		fail_msg("GP_SEED=%llu: %s", (unsigned long long)p->seed - 1,
 		    p->broken);
-	/* The two differ over the void look-ups of %{p} before "ptr", and where
-	 * libspf2 takes another of several names for %{p}: seldom. */
-	assert_true(p->differ <= p->checks / 1000);
+	/* seldom, where libspf2 takes another of several names for %{p} */
+	assert_true(p->differ <= p->checks / 10000);
 	assert_int_equal(p->loose, 0);
 	/* the generator reaches every result */
 	for (unsigned i = GP_SPF_NONE; i < GP_SPF_RESULTS; i++)
