@@ -341,9 +341,10 @@ def forged(tap, p):
     message = p.delivered(p.post("<a@pass.example>", extra=everything))
     tap.equal(message and ids_left(message), ["other%d.example" % n for n in range(len(FORGED))],
               "every spelling in one message: only the foreign ones are left")
-    long = "%s: (%s) %s; spf=pass\n" % (AR, "\n ".join(["c" * 70] * 1200), ID)
+    # Postfix cuts a field at 60,000 octets, for the milter and for delivery
+    long = "%s: (%s) %s; spf=pass\n" % (AR, "\n ".join(["c" * 70] * 800), ID)
     message = p.delivered(p.post("<a@pass.example>", extra=long + foreign(1)))
-    tap.equal(message and ids_left(message), ["other1.example"], "a forged field of 86 KB is removed")
+    tap.equal(message and ids_left(message), ["other1.example"], "a forged field of 57 KB is removed")
     body = "%s: %s; spf=pass\n" % (AR, ID)
     message = p.delivered(p.post("<a@pass.example>", body=body))
     tap.ok(message and body.strip().encode() in message.body, "in the body it is only text")
@@ -354,7 +355,8 @@ def sizes_and_names(tap, p):
     message = p.delivered(p.post("<a@pass.example>", extra=long))
     tap.equal(shown(message), {"smtp.mailfrom": "pass", "smtp.helo": "pass"},
               "a header field of 100 KB: taken and judged")
-    tap.ok(message and len(message.first("X-Long")) > 99000, "a header field of 100 KB: delivered whole")
+    tap.ok(message and len(message.first("X-Long")) > 59000 and message.first("Subject") == "test"
+           and message.body == b"Hello.\n", "a header field of 100 KB: what Postfix leaves of it is delivered")
     message = p.delivered(p.post("<a@pass.example>", body="line of text, some 40 octets long\n" * 60000))
     tap.ok(message and len(message.body) > 2000000, "a body of 2 MB: delivered whole")
     posted = p.post("<j\u00f6rg@b\u00fccher.example>", params=" SMTPUTF8")

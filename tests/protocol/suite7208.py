@@ -64,9 +64,9 @@ def ask(socket_path, test):
     if len(fields) != 1:
         return Outcome("no field", None, repr(last))
     results = lab_authres.parse(fields[0])[1]
-    of_helo = [r for r in results if "smtp.helo" in r.props]
-    of_mail = [r for r in results if "smtp.helo" not in r.props]
-    shown = of_mail if test["mailfrom"] else of_helo
+    # a name that can not be read is not shown: then there is no property
+    other = "smtp.helo" if test["mailfrom"] else "smtp.mailfrom"
+    shown = [r for r in results if other not in r.props]
     if len(shown) != 1:
         return Outcome("not one result", None, fields[0])
     explanation = strict.text if strict.action == "reject" else None

@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab_authres
@@ -258,7 +259,7 @@ def log_lines(f):
 
 
 def order(f):
-    """Commands that can not come now: a tempfail or the end, never a crash."""
+    """Commands that can not come now end the session at worst."""
     scripts = ("M", "R", "L", "N", "B", "E", "H M", "C R", "C H R", "C H E", "C H M R N L",
                "C C", "C H M R N B M E", "C H M R E E", "C H M M R E", "T", "C T", "C H T",
                "A", "A C A H A M A E", "C H M N N", "C H M B L", "U C U H U", "O", "C O E")
@@ -266,16 +267,13 @@ def order(f):
                "M": b"<a@pass.example>\0", "R": b"<u@r.example>\0", "L": b"A\0b\0", "B": b"x",
                "U": b"NOOP\0", "O": struct.pack("!III", 6, 0x1FF, 0)}
     for script in scripts:
-        try:
-            with f.session(steps=0, timeout=10) as s:
-                for command in script.split():
-                    s.packet(command, payload.get(command, b""))
-                    if command not in "A":
-                        s.answer() if command != "O" else s.read()
-            ended = "answered"
-        except m.Gone as e:
-            ended = str(e)
-        tap.ok("time-out" not in ended, "order: %s does not hang" % script, ended)
+        with f.session(steps=0) as s:
+            for command in script.split():
+                s.packet(command, payload.get(command, b""))
+            # libmilter passes over what can not come now: only the end of
+            # the stream tells that all of it was looked at
+            s.sock.shutdown(socket.SHUT_WR)
+            tap.ok(s.closed_within(10), "order: %s: the session ends" % script)
         tap.equal(f.serves(), "", "order: after %s the next session is served" % script)
 
 
@@ -338,7 +336,7 @@ def oversize(f):
             good = answer.action == "tempfail"
             seen = repr(answer)
         except m.Gone as e:
-            good, seen = True, repr(e)
+            good, seen = "timed out" not in str(e), repr(e)
         tap.ok(good, "oversize: %s ends the session with a tempfail" % what, seen)
         tap.equal(f.serves(), "", "oversize: after %s the next session is served" % what)
 
@@ -349,8 +347,7 @@ def oversize(f):
         def steps(s):
             s.mail("<a@pass.example>")
             s.rcpt("<u@r.example>")
-            s.header("Subject", value)
-            return s.rest()
+            return s.rest([("Subject", value)])
         return steps
 
     judge("a MAIL argument of 5000 octets", mail("<%s@pass.example>" % ("a" * 5000)))
@@ -493,13 +490,14 @@ def main():
         for test in (negotiation, results, identities, actions, trusted, forged, seal,
                      several, log_lines, order, garbage, oversize, disconnects,
                      random_octets, many, control):
+            begin = time.monotonic()
             tap.run(test.__name__, test, f)
-        log, process = f.daemon.log, f.daemon.process
+            tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))
+        log = f.daemon.log
         tap.equal(f.daemon.stop(), 0, "SIGTERM ends it with 0")
         noise = [l for l in log.all if re.search(
             r"runtime error|ERROR: (Address|Leak)Sanitizer|SUMMARY", l)]
         tap.ok(not noise, "no sanitizer spoke", "\n".join(noise[:40]))
-        del process
     tap.done()
 
 
