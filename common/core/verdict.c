@@ -87,7 +87,9 @@ gp_reply_text(struct gp_buf *out, const char *text)
 			return;
 		if (gap)
 			gp_buf_addc(out, ' ');
-		gp_buf_addc(out, gp_is_print(c) ? c : '?');
+		if (!gp_is_print(c))
+			c = '?';
+		gp_buf_addc(out, c);
 		n += gap ? 2 : 1;
 		gap = false;
 	}

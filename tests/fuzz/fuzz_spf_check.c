@@ -78,7 +78,9 @@ static char
 qualifier(const char *reason)
 {
 	assert(reason[0] == '\'' && strstr(reason, "matched") != NULL);
-	return strchr("+-~?", reason[1]) != NULL ? reason[1] : '+';
+	if (strchr("+-~?", reason[1]) == NULL)
+		return '+';
+	return reason[1];
 }
 
 static void

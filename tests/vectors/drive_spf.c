@@ -26,8 +26,8 @@ struct line {
 static void
 die(const char *why)
 {
-	fprintf(stderr, "drive_spf: %s\n", why);
-	exit(70);
+	(void)fprintf(stderr, "drive_spf: %s\n", why);
+	abort();
 }
 
 static struct gp_str
@@ -76,12 +76,12 @@ read_line(struct gp_arena *arena, struct line *l)
 static void
 print_field(struct gp_str s)
 {
-	putchar('\t');
+	(void)putchar('\t');
 	for (size_t i = 0; i < s.n; i++)
 		if (gp_is_print(s.p[i]) && s.p[i] != '%')
-			putchar(s.p[i]);
+			(void)putchar(s.p[i]);
 		else
-			printf("%%%02x", (unsigned)(unsigned char)s.p[i]);
+			(void)printf("%%%02x", (unsigned)(unsigned char)s.p[i]);
 }
 
 static void
@@ -128,12 +128,12 @@ to_answer(const struct line *l, enum gp_dns_type type, struct gp_arena *arena)
 static void
 report(const struct gp_spf_outcome *o)
 {
-	printf("=\t%s\t%u\t%u\t%u", gp_spf_result_name(o->result), o->queries,
-	    o->terms, o->voids);
+	(void)printf("=\t%s\t%u\t%u\t%u", gp_spf_result_name(o->result),
+	    o->queries, o->terms, o->voids);
 	print_field(gp_str(o->reason));
 	print_field(gp_str(o->explanation != NULL ? o->explanation : "-"));
-	putchar('\n');
-	fflush(stdout);
+	(void)putchar('\n');
+	(void)fflush(stdout);
 }
 
 static void
@@ -160,10 +160,10 @@ check(const struct line *l, struct gp_arena *arena)
 	while (gp_spf_next(e, &question)) {
 		struct gp_dns_answer a;
 
-		printf("?\t%s", gp_dns_type_name(question.type));
+		(void)printf("?\t%s", gp_dns_type_name(question.type));
 		print_field(gp_str(question.name));
-		putchar('\n');
-		fflush(stdout);
+		(void)putchar('\n');
+		(void)fflush(stdout);
 		if (!read_line(arena, &answer))
 			die("no answer");
 		a = to_answer(&answer, question.type, arena);
