@@ -175,6 +175,7 @@ static const struct {
 	{ V6, "%{v}", "ip6" },
 	{ "192.0.2.3", "%{i1}", "3" },
 	{ "192.0.2.3", "%{i99}", "192.0.2.3" },
+	{ "192.0.2.3", "%{d4294967297}", "email.example.com" },
 	{ "192.0.2.3", "%{S}", "strong-bad%40email.example.com" },
 	{ "192.0.2.3", "%{S-}", "strong.bad%40email.example.com" },
 	{ "192.0.2.3", "%{s1-.}", "com" },
@@ -259,6 +260,8 @@ target_name_table_is_expanded_and_bounded(void **state)
 		{ "no more of them than needed",
 		    "x." L50 "." L50 "." L50 "." L50 "." L49,
 		    L50 "." L50 "." L50 "." L50 "." L49 },
+		{ "one byte too many", L50 "." L50 "." L50 "." L50 "." L50,
+		    L50 "." L50 "." L50 "." L50 },
 		{ "empty label", "a..%{d}", NULL },
 		{ "leading dot", ".com", NULL },
 		{ "label of 64", L50 "12345678901234.com", NULL },
@@ -289,11 +292,14 @@ target_name_beyond_all_measure_is_none(void **state)
 	size_t n = 0;
 
 	(void)state;
-	memset(helo, ' ', sizeof(helo) - 1);
+	/* what is left of the overflow would be a name */
+	for (size_t i = 0; i < sizeof(helo) - 1; i++)
+		helo[i] = i % 2 == 0 ? 'a' : '.';
+	helo[sizeof(helo) - 2] = 'a';
 	helo[sizeof(helo) - 1] = '\0';
 	v.helo = helo;
 	while (n + 4 <= sizeof(spec)) {
-		memcpy(spec + n, "%{H}", 4);
+		memcpy(spec + n, "%{h}", 4);
 		n += 4;
 	}
 	assert_int_equal(gp_spf_target_name(gp_str_n(spec, n), &v, out),
