@@ -11,12 +11,14 @@
 
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 /* Postfix sends a header field of up to 102,400 octets in one packet; with
  * the library's default of 65,535 the connection would be dropped. */
@@ -425,6 +427,20 @@ out:
 	free(name); /* libmilter has copied both */
 	free(socket);
 	return code;
+}
+
+/*
+ * In place of the C library's, for libmilter's signal thread, which alone in
+ * this process calls it.  A signal that is pending when that thread begins to
+ * wait would be taken from the main thread; so it never waits for one.
+ */
+__attribute__((visibility("default"))) int
+sigwait(const sigset_t *set, int *sig)
+{
+	(void)set;
+	(void)sig;
+	for (;;)
+		(void)pause();
 }
 
 bool

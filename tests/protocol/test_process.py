@@ -241,8 +241,13 @@ def reload(lab):
     tap.ok(f.daemon.log.wait(lambda l: re.search(r"gatepost\.conf:1", l), 10, mark),
            "SIGUSR1: a wrong policy is logged")
     tap.equal(f.serves(), "", "SIGUSR1: a wrong policy changes nothing")
+    before = policy()
+    f.daemon.set_policy(changed)
+    f.daemon.process.signal(signal.SIGHUP)
+    tap.ok(lab_base.wait_until(lambda: policy() != before, 10, "another policy"),
+           "SIGHUP reloads too, and does not stop it")
     counts = {k: v for k, v in f.daemon.metrics().items() if "reloads" in k}
-    tap.ok(sum(v for k, v in counts.items() if "ok" in k) == 3
+    tap.ok(sum(v for k, v in counts.items() if "ok" in k) == 4
            and sum(v for k, v in counts.items() if "failed" in k) == 3,
            "reloads are counted, good and failed", repr(counts))
     tap.equal(f.daemon.stop(), 0, "after reloads: ends with 0")
