@@ -242,6 +242,7 @@ def reload(lab):
            "SIGUSR1: a wrong policy is logged")
     tap.equal(f.serves(), "", "SIGUSR1: a wrong policy changes nothing")
     before = policy()
+    changed["spf"]["softfail"] = "reject"
     f.daemon.set_policy(changed)
     f.daemon.process.signal(signal.SIGHUP)
     tap.ok(lab_base.wait_until(lambda: policy() != before, 10, "another policy"),
