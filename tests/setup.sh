@@ -14,7 +14,8 @@ build="gcc libc6-dev libmilter-dev libspf2-dev libc-ares-dev libconfuse-dev
 # Postfix and a real name server, and the language of the test scripts
 servers="postfix nsd python3"
 demo="$build $servers"
-check="$build $servers libcmocka-dev miltertest"
+# the python packages are second opinions
+check="$build $servers libcmocka-dev miltertest python3-authres python3-spf"
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"

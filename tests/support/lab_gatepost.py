@@ -85,6 +85,8 @@ class Daemon:
                 shutil.chown(path, user, group or "nogroup")
         if user:
             os.chmod(self.dir, 0o755)
+            # the tree may lie in a folder that only root can enter
+            self.program = shutil.copy(self.program, self.dir)
         self.set_policy(settings)
         lab.own(self)
         if start:
