@@ -3,7 +3,6 @@
 #include "io/clock.h"
 #include "io/dns.h"
 #include "io/dns_backend.h"
-#include "io/dns_breaker.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -20,6 +19,7 @@
 
 #define CACHE_BYTES 262144
 
+/* Labels of the metrics. */
 enum { HIT, MISS, SHARED };
 enum { NODATA = 1, NXDOMAIN, TEMPORARY };
 
@@ -46,7 +46,7 @@ static const struct gp_dns_answer answer_a = { .rc = GP_OK,
 static bool
 starts(const char *name, const char *with)
 {
-	return strncmp(name, with, strlen(with)) == 0;
+	return gp_str_starts_nocase(gp_str(name), gp_str(with));
 }
 
 static void
@@ -575,57 +575,6 @@ dns_many_threads_agree(void **state)
 	}
 }
 
-/* -- the breaker --------------------------------------------------------- */
-
-static void
-breaker_opens_by_20_silent_in_10_s(void **state)
-{
-	struct gp_dns_breaker b = { .n = 0 };
-
-	(void)state;
-	for (int64_t i = 0; i < 20; i++) {
-		assert_false(gp_dns_breaker_proven(&b, i * 500000));
-		gp_dns_breaker_silent(&b, i * 500000);
-	}
-	assert_true(gp_dns_breaker_suspects(&b, 10 * GP_US_PER_S));
-	assert_false(gp_dns_breaker_suspects(&b, 10 * GP_US_PER_S + 1));
-	assert_true(gp_dns_breaker_proven(&b, 10 * GP_US_PER_S));
-	assert_true(b.open);
-	/* only once */
-	assert_false(gp_dns_breaker_proven(&b, 10 * GP_US_PER_S));
-	assert_true(gp_dns_breaker_answered(&b));
-	assert_false(gp_dns_breaker_answered(&b));
-	assert_false(b.open);
-}
-
-static void
-breaker_forgets_by_any_answer(void **state)
-{
-	struct gp_dns_breaker b = { .n = 0 };
-
-	(void)state;
-	for (int i = 0; i < 19; i++)
-		gp_dns_breaker_silent(&b, 1000);
-	assert_false(gp_dns_breaker_answered(&b));
-	for (int i = 0; i < 19; i++)
-		gp_dns_breaker_silent(&b, 1000);
-	assert_false(gp_dns_breaker_suspects(&b, 1000));
-	gp_dns_breaker_silent(&b, 1000);
-	assert_true(gp_dns_breaker_suspects(&b, 1000));
-}
-
-static void
-breaker_slow_failures_do_not_add_up(void **state)
-{
-	struct gp_dns_breaker b = { .n = 0 };
-
-	(void)state;
-	for (int64_t i = 0; i < 1000; i++) {
-		gp_dns_breaker_silent(&b, i * 600000);
-		assert_false(gp_dns_breaker_suspects(&b, i * 600000));
-	}
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -648,9 +597,6 @@ main(void)
 		TEST(dns_close_frees_those_who_wait),
 		TEST(dns_cancel_answers_all_at_once),
 		TEST(dns_many_threads_agree),
-		cmocka_unit_test(breaker_opens_by_20_silent_in_10_s),
-		cmocka_unit_test(breaker_forgets_by_any_answer),
-		cmocka_unit_test(breaker_slow_failures_do_not_add_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,189 +1,24 @@
-/* The resolver against servers: one that misbehaves, and nsd. */
-#include "base/xalloc.h"
-#include "io/clock.h"
-#include "io/dns.h"
+/* The resolver against one server: one that misbehaves, or nsd. */
+#include "support/dns_lab.h"
 #include "support/dns_nsd.h"
-#include "support/dns_server.h"
 
 #include <dirent.h>
-#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #define MS          GP_US_PER_MS
-#define SERVERS_MAX 3
 #define THREADS_MAX 32
 
 enum { HIT, MISS, SHARED };
-
-struct fixture {
-	struct dns_server *server;
-	struct gp_metrics *metrics;
-	struct gp_dns *dns;
-	struct gp_arena *arena;
-	struct gp_dns_scope scope;
-	struct gp_dns_answer a;
-};
-
-/* -- helpers ------------------------------------------------------------- */
-
-static void
-dns_start(struct fixture *f, const unsigned *ports, size_t n,
-    int64_t timeout_ms, unsigned tries)
-{
-	char names[SERVERS_MAX][32];
-	const char *servers[SERVERS_MAX];
-	struct gp_resolver_policy policy = { .servers = { .v = servers,
-						 .n = n },
-		.timeout_ms = timeout_ms,
-		.tries = tries,
-		.cache_bytes = 1048576 };
-	struct gp_err err;
-
-	for (size_t i = 0; i < n; i++) {
-		(void)snprintf(names[i], sizeof(names[i]), "127.0.0.1:%u",
-		    ports[i]);
-		servers[i] = names[i];
-	}
-	if (gp_dns_open(&policy, f->metrics, &f->dns, &err) != GP_OK)
-		fail_msg("%s", err.msg);
-}
-
-/* One server, that of the fixture. */
-static void
-dns_start_one(struct fixture *f, int64_t timeout_ms, unsigned tries)
-{
-	const unsigned port = dns_server_port(f->server);
-
-	dns_start(f, &port, 1, timeout_ms, tries);
-}
-
-static int
-setup(void **state)
-{
-	struct fixture *f = gp_xcalloc(1, sizeof(*f));
-
-	f->server = dns_server_start(0);
-	f->metrics = gp_metrics_new("test");
-	f->arena = gp_arena_new();
-	assert_non_null(f->server);
-	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	gp_dns_close(f->dns);
-	dns_server_stop(f->server);
-	gp_metrics_free(f->metrics);
-	gp_arena_free(f->arena);
-	free(f);
-	return 0;
-}
-
-static enum gp_rc
-ask_within(struct fixture *f, const char *name, enum gp_dns_type type,
-    int64_t us)
-{
-	f->scope = (struct gp_dns_scope){ .dns = f->dns,
-		.arena = f->arena,
-		.deadline_us = gp_clock_us() + us,
-		.budget = 64 };
-	return gp_dns_query(&f->scope, name, type, &f->a);
-}
-
-static enum gp_rc
-ask(struct fixture *f, const char *name, enum gp_dns_type type)
-{
-	return ask_within(f, name, type, 20 * GP_US_PER_S);
-}
-
-struct asker {
-	struct fixture *f;
-	const char *prefix;
-	unsigned number; /* 0: all ask the same */
-	unsigned count;
-	pthread_t thread;
-	struct gp_arena *arena;
-	struct gp_dns_answer a; /* the last one */
-	unsigned temporary;
-	int64_t longest_us;
-};
-
-static void *
-asker_run(void *arg)
-{
-	struct asker *k = arg;
-	char name[64];
-
-	for (unsigned i = 0; i < k->count; i++) {
-		const int64_t start = gp_clock_us();
-		struct gp_dns_scope scope = { .dns = k->f->dns,
-			.arena = k->arena,
-			.deadline_us = start + 20 * GP_US_PER_S,
-			.budget = 4 };
-
-		if (k->number == 0)
-			(void)snprintf(name, sizeof(name), "%s.test",
-			    k->prefix);
-		else
-			(void)snprintf(name, sizeof(name), "%s-%u-%u.test",
-			    k->prefix, k->number, i);
-		if (gp_dns_query(&scope, name, GP_DNS_A, &k->a) == GP_TEMP)
-			k->temporary++;
-		if (gp_clock_us() - start > k->longest_us)
-			k->longest_us = gp_clock_us() - start;
-	}
-	return NULL;
-}
-
-/* Threads that ask `count` times each; distinct names or all the same. */
-static void
-askers_start(struct asker *askers, unsigned n, const struct asker *like,
-    bool distinct)
-{
-	for (unsigned i = 0; i < n; i++) {
-		askers[i] = *like;
-		askers[i].number = distinct ? i + 1 : 0;
-		askers[i].arena = gp_arena_new();
-		assert_int_equal(pthread_create(&askers[i].thread, NULL,
-				     asker_run, &askers[i]),
-		    0);
-	}
-}
-
-static unsigned
-askers_join(struct asker *askers, unsigned n)
-{
-	unsigned temporary = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		pthread_join(askers[i].thread, NULL);
-		temporary += askers[i].temporary;
-	}
-	return temporary;
-}
-
-static void
-askers_free(struct asker *askers, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		gp_arena_free(askers[i].arena);
-}
 
 static unsigned
 open_descriptors(void)
@@ -199,20 +34,7 @@ open_descriptors(void)
 	return n;
 }
 
-/* Waits for a metric to reach a value, at most 10 s. */
-static void
-await_metric(const struct fixture *f, enum gp_metric id, unsigned label,
-    int64_t value)
-{
-	const int64_t until = gp_clock_us() + 10 * GP_US_PER_S;
-
-	while (gp_metrics_get(f->metrics, id, label) != value) {
-		assert_true(gp_clock_us() < until);
-		(void)sched_yield();
-	}
-}
-
-/* -- one server ---------------------------------------------------------- */
+/* -- answers ------------------------------------------------------------- */
 
 static const struct row {
 	const char *name;
@@ -255,14 +77,14 @@ static const struct row {
 static void
 client_every_kind_of_reply_is_read_or_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 
-	dns_start_one(f, 200, 1);
+	dns_lab_open(f, 200, 1);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 
 		print_message("# %s %s\n", r->name, gp_dns_type_name(r->type));
-		assert_int_equal(ask(f, r->name, r->type), r->rc);
+		assert_int_equal(dns_lab_ask(f, r->name, r->type), r->rc);
 		assert_int_equal(f->a.nxdomain, r->nxdomain);
 		assert_int_equal(f->a.n, r->n);
 		assert_in_range(f->a.ttl_s, r->ttl_s == 0 ? 0 : r->ttl_s - 1,
@@ -276,11 +98,12 @@ client_every_kind_of_reply_is_read_or_refused(void **state)
 static void
 client_silence_ends_at_the_deadline(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 	const int64_t start = gp_clock_us();
 
-	dns_start_one(f, 5000, 2);
-	assert_int_equal(ask_within(f, "silent.test", GP_DNS_A, 60 * MS),
+	dns_lab_open(f, 5000, 2);
+	assert_int_equal(dns_lab_ask_within(f, "silent.test", GP_DNS_A,
+			     60 * MS),
 	    GP_TEMP);
 	assert_string_equal(f->a.why, "timeout");
 	assert_in_range(gp_clock_us() - start, 60 * MS, 3 * GP_US_PER_S);
@@ -290,11 +113,11 @@ client_silence_ends_at_the_deadline(void **state)
 static void
 client_lost_datagram_is_sent_again(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 	const int64_t start = gp_clock_us();
 
-	dns_start_one(f, 4000, 1);
-	assert_int_equal(ask(f, "drop1-x.test", GP_DNS_A), GP_OK);
+	dns_lab_open(f, 4000, 1);
+	assert_int_equal(dns_lab_ask(f, "drop1-x.test", GP_DNS_A), GP_OK);
 	assert_in_range(gp_clock_us() - start, 1000 * MS, 2900 * MS);
 	assert_int_equal(dns_server_asked(f->server), 2);
 }
@@ -302,25 +125,25 @@ client_lost_datagram_is_sent_again(void **state)
 static void
 client_answer_after_a_resend_still_counts(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 
-	dns_start_one(f, 400, 1);
-	assert_int_equal(ask(f, "slow250-x.test", GP_DNS_A), GP_OK);
+	dns_lab_open(f, 400, 1);
+	assert_int_equal(dns_lab_ask(f, "slow250-x.test", GP_DNS_A), GP_OK);
 	assert_in_range(dns_server_asked(f->server), 2, 3);
 }
 
 static void
 client_waiter_leaves_and_the_answer_is_kept(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 
-	dns_start_one(f, 10000, 1);
+	dns_lab_open(f, 10000, 1);
 	while (dns_server_asked(f->server) == 0)
-		assert_int_equal(ask_within(f, "slow200-x.test", GP_DNS_A,
-				     20 * MS),
+		assert_int_equal(dns_lab_ask_within(f, "slow200-x.test",
+				     GP_DNS_A, 20 * MS),
 		    GP_TEMP);
-	await_metric(f, GP_M_DNS_ANSWERS, 0, 1);
-	assert_int_equal(ask(f, "slow200-x.test", GP_DNS_A), GP_OK);
+	dns_lab_await(f, GP_M_DNS_ANSWERS, 0, 1);
+	assert_int_equal(dns_lab_ask(f, "slow200-x.test", GP_DNS_A), GP_OK);
 	assert_int_equal(gp_metrics_get(f->metrics, GP_M_DNS_CACHE, HIT), 1);
 	assert_int_equal(dns_server_asked(f->server), 1);
 }
@@ -328,14 +151,16 @@ client_waiter_leaves_and_the_answer_is_kept(void **state)
 static void
 client_equal_questions_make_one_query(void **state)
 {
-	struct fixture *f = *state;
-	const struct asker like = { .f = f, .prefix = "slow300-x", .count = 1 };
-	struct asker askers[THREADS_MAX];
+	struct dns_lab *f = *state;
+	const struct dns_asker like = { .f = f,
+		.prefix = "slow300-x",
+		.count = 1 };
+	struct dns_asker askers[THREADS_MAX];
 
-	dns_start_one(f, 20000, 1);
-	askers_start(askers, THREADS_MAX, &like, false);
-	assert_int_equal(askers_join(askers, THREADS_MAX), 0);
-	askers_free(askers, THREADS_MAX);
+	dns_lab_open(f, 20000, 1);
+	dns_askers_start(askers, THREADS_MAX, &like, false);
+	assert_int_equal(dns_askers_join(askers, THREADS_MAX), 0);
+	dns_askers_free(askers, THREADS_MAX);
 	assert_int_equal(dns_server_asked(f->server), 1);
 	assert_int_equal(gp_metrics_get(f->metrics, GP_M_DNS_CACHE, MISS), 1);
 }
@@ -350,15 +175,15 @@ client_ttl_0_and_negative_minimum_0_are_asked_again(void **state)
 		{ "nodata0.test", 3 }, { "nxbare.test", 3 }, { "a.test", 1 },
 		{ "nx.test", 1 }, { "nodata.test", 1 },
 		{ "servfail.test", 3 } };
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 
-	dns_start_one(f, 5000, 1);
+	dns_lab_open(f, 5000, 1);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const unsigned before = dns_server_asked(f->server);
 
 		print_message("# %s\n", names[i].name);
 		for (int j = 0; j < 3; j++)
-			(void)ask(f, names[i].name, GP_DNS_A);
+			(void)dns_lab_ask(f, names[i].name, GP_DNS_A);
 		assert_int_equal(dns_server_asked(f->server) - before,
 		    names[i].asked);
 	}
@@ -367,42 +192,46 @@ client_ttl_0_and_negative_minimum_0_are_asked_again(void **state)
 static void
 client_server_without_edns_is_understood(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 
-	dns_start_one(f, 2000, 2);
+	dns_lab_open(f, 2000, 2);
 	dns_server_mode(f->server, DNS_SERVER_EDNS_FORMERR);
-	assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_OK);
-	assert_int_equal(ask(f, "big.test", GP_DNS_TXT), GP_OK);
+	assert_int_equal(dns_lab_ask(f, "a.test", GP_DNS_A), GP_OK);
+	assert_int_equal(dns_lab_ask(f, "big.test", GP_DNS_TXT), GP_OK);
 }
 
 static void
 client_source_port_changes(void **state)
 {
-	struct fixture *f = *state;
-	const struct asker like = { .f = f, .prefix = "slow20", .count = 100 };
-	struct asker askers[16];
+	struct dns_lab *f = *state;
+	const struct dns_asker like = { .f = f,
+		.prefix = "slow20",
+		.count = 100 };
+	struct dns_asker askers[16];
 
-	dns_start_one(f, 5000, 2);
+	dns_lab_open(f, 5000, 2);
 	/* always some under way, so the library alone would keep its port */
-	askers_start(askers, 16, &like, true);
-	assert_int_equal(askers_join(askers, 16), 0);
-	askers_free(askers, 16);
+	dns_askers_start(askers, 16, &like, true);
+	assert_int_equal(dns_askers_join(askers, 16), 0);
+	dns_askers_free(askers, 16);
 	assert_in_range(dns_server_ports(f->server), 5, 64);
 }
 
 static void
 client_descriptors_are_given_back(void **state)
 {
-	struct fixture *f = *state;
-	const struct asker like = { .f = f, .prefix = "trunc", .count = 20 };
+	struct dns_lab *f = *state;
+	const struct dns_asker like = { .f = f,
+		.prefix = "trunc",
+		.count = 20 };
 	const int64_t until = gp_clock_us() + 10 * GP_US_PER_S;
 	const unsigned before = open_descriptors();
-	struct asker askers[8];
+	struct dns_asker askers[8];
 
-	dns_start_one(f, 5000, 2);
-	askers_start(askers, 8, &like, true);
-	assert_int_equal(askers_join(askers, 8), 0);
-	askers_free(askers, 8);
+	dns_lab_open(f, 5000, 2);
+	dns_askers_start(askers, 8, &like, true);
+	assert_int_equal(dns_askers_join(askers, 8), 0);
+	dns_askers_free(askers, 8);
 	/* idle: the wake-up alone is left */
 	while (open_descriptors() > before + 1) {
 		assert_true(gp_clock_us() < until);
@@ -413,233 +242,48 @@ client_descriptors_are_given_back(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-/* -- several servers ----------------------------------------------------- */
-
-static void
-client_failing_server_is_passed_over_at_once(void **state)
-{
-	static const enum dns_server_mode modes[] = { DNS_SERVER_SERVFAIL,
-		DNS_SERVER_REFUSED };
-	struct fixture *f = *state;
-	struct dns_server *other = dns_server_start(0);
-	const unsigned ports[] = { dns_server_port(f->server),
-		dns_server_port(other) };
-
-	assert_non_null(other);
-	for (size_t i = 0; i < 2; i++) {
-		const int64_t start = gp_clock_us();
-
-		dns_start(f, ports, 2, 10000, 2);
-		dns_server_mode(f->server, modes[i]);
-		assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_OK);
-		assert_int_equal(dns_server_asked(other), i + 1);
-		assert_true(gp_clock_us() - start < 5 * GP_US_PER_S);
-		gp_dns_close(f->dns);
-	}
-	f->dns = NULL;
-	dns_server_stop(other);
-}
-
-static void
-client_servfail_of_all_servers_is_the_answer(void **state)
-{
-	struct fixture *f = *state;
-	struct dns_server *other = dns_server_start(0);
-	const unsigned ports[] = { dns_server_port(f->server),
-		dns_server_port(other) };
-	const int64_t start = gp_clock_us();
-
-	assert_non_null(other);
-	dns_start(f, ports, 2, 10000, 3);
-	assert_int_equal(ask(f, "servfail.test", GP_DNS_A), GP_TEMP);
-	assert_string_equal(f->a.why, "SERVFAIL");
-	assert_true(gp_clock_us() - start < 5 * GP_US_PER_S);
-	assert_int_equal(dns_server_asked(f->server), 1);
-	assert_int_equal(dns_server_asked(other), 1);
-	dns_server_stop(other);
-}
-
-static void
-client_closed_port_is_passed_over_at_once(void **state)
-{
-	struct fixture *f = *state;
-	struct dns_server *other = dns_server_start(0);
-	const unsigned ports[] = { dns_server_port(other),
-		dns_server_port(f->server) };
-	const int64_t start = gp_clock_us();
-
-	assert_non_null(other);
-	dns_server_stop(other);
-	dns_start(f, ports, 2, 10000, 2);
-	assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_OK);
-	assert_true(gp_clock_us() - start < 5 * GP_US_PER_S);
-}
-
-/* FI18: hardly any question goes to the dead one. */
-static void
-client_dead_server_is_asked_last(void **state)
-{
-	struct fixture *f = *state;
-	struct dns_server *other = dns_server_start(0);
-	const unsigned ports[] = { dns_server_port(f->server),
-		dns_server_port(other) };
-	const struct asker like = { .f = f, .prefix = "a", .count = 50 };
-	struct asker askers[4];
-	unsigned dead;
-
-	assert_non_null(other);
-	dns_start(f, ports, 2, 200, 2);
-	dns_server_mode(f->server, DNS_SERVER_SILENT);
-	assert_int_equal(ask(f, "first.test", GP_DNS_A), GP_OK);
-	askers_start(askers, 4, &like, true);
-	assert_int_equal(askers_join(askers, 4), 0);
-	askers_free(askers, 4);
-	dead = dns_server_asked(f->server) - dns_server_asked_root(f->server);
-	assert_in_range(dead, 1, 10);
-	assert_int_equal(dns_server_asked(other), 201);
-	dns_server_stop(other);
-}
-
-/* Silent for one zone only: the probe says that it lives. */
-static void
-client_server_with_a_dead_zone_stays_in_use(void **state)
-{
-	struct fixture *f = *state;
-	struct dns_server *other = dns_server_start(0);
-	const unsigned ports[] = { dns_server_port(f->server),
-		dns_server_port(other) };
-	const int64_t until = gp_clock_us() + 10 * GP_US_PER_S;
-	char name[32];
-
-	assert_non_null(other);
-	dns_start(f, ports, 2, 100, 1);
-	assert_int_equal(ask(f, "silent.test", GP_DNS_A), GP_TEMP);
-	for (unsigned i = 0;
-	     dns_server_asked(f->server) - dns_server_asked_root(f->server) < 5;
-	     i++) {
-		(void)snprintf(name, sizeof(name), "a%u.test", i);
-		assert_int_equal(ask(f, name, GP_DNS_A), GP_OK);
-		assert_true(gp_clock_us() < until);
-	}
-	assert_in_range(dns_server_asked_root(f->server), 1, 3);
-	dns_server_stop(other);
-}
-
-/* -- the circuit --------------------------------------------------------- */
-
-static void
-client_circuit_opens_and_closes(void **state)
-{
-	struct fixture *f = *state;
-	const struct asker like = { .f = f, .prefix = "x", .count = 5 };
-	struct asker askers[10];
-	int64_t start;
-
-	dns_start_one(f, 100, 1);
-	assert_int_equal(ask(f, "cached.test", GP_DNS_A), GP_OK);
-	dns_server_mode(f->server, DNS_SERVER_SILENT);
-	askers_start(askers, 10, &like, true);
-	assert_int_equal(askers_join(askers, 10), 50);
-	await_metric(f, GP_M_DNS_CIRCUIT, 0, 1);
-	assert_int_equal(askers[0].a.rc, GP_TEMP);
-	askers_free(askers, 10);
-
-	start = gp_clock_us();
-	for (int i = 0; i < 100; i++) {
-		assert_int_equal(ask(f, "new.test", GP_DNS_A), GP_TEMP);
-		assert_string_equal(f->a.why, "circuit open");
-	}
-	assert_true(gp_clock_us() - start < 2 * GP_US_PER_S);
-	assert_int_equal(ask(f, "cached.test", GP_DNS_A), GP_OK);
-
-	/* SERVFAIL is an answer too; nobody asks, the probe finds out */
-	dns_server_mode(f->server, DNS_SERVER_SERVFAIL);
-	start = gp_clock_us();
-	await_metric(f, GP_M_DNS_CIRCUIT, 0, 0);
-	assert_true(gp_clock_us() - start < 5 * GP_US_PER_S);
-	dns_server_mode(f->server, DNS_SERVER_NORMAL);
-	assert_int_equal(ask(f, "new.test", GP_DNS_A), GP_OK);
-}
-
-static void
-client_dead_zone_does_not_open_the_circuit(void **state)
-{
-	struct fixture *f = *state;
-	const struct asker like = { .f = f, .prefix = "silent", .count = 6 };
-	struct asker askers[10];
-
-	dns_start_one(f, 100, 1);
-	askers_start(askers, 10, &like, true);
-	assert_int_equal(askers_join(askers, 10), 60);
-	for (unsigned i = 0; i < 10; i++)
-		assert_string_equal(askers[i].a.why, "timeout");
-	askers_free(askers, 10);
-	assert_int_equal(gp_metrics_get(f->metrics, GP_M_DNS_CIRCUIT, 0), 0);
-	assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_OK);
-}
-
-static void
-client_unreachable_server_opens_the_circuit(void **state)
-{
-	struct fixture *f = *state;
-	struct dns_server *other = dns_server_start(0);
-	const unsigned port = dns_server_port(other);
-	const int64_t until = gp_clock_us() + 10 * GP_US_PER_S;
-
-	assert_non_null(other);
-	dns_server_stop(other);
-	dns_start(f, &port, 1, 200, 2);
-	do {
-		assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_TEMP);
-		assert_true(gp_clock_us() < until);
-	} while (strcmp(f->a.why, "circuit open") != 0);
-	/* the server comes back on its port */
-	other = dns_server_start(port);
-	assert_non_null(other);
-	await_metric(f, GP_M_DNS_CIRCUIT, 0, 0);
-	assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_OK);
-	dns_server_stop(other);
-}
-
 /* -- life ---------------------------------------------------------------- */
 
 static void
 client_close_ends_at_once_with_questions_under_way(void **state)
 {
-	struct fixture *f = *state;
-	const struct asker like = { .f = f, .prefix = "silent", .count = 1 };
-	struct asker askers[8];
+	struct dns_lab *f = *state;
+	const struct dns_asker like = { .f = f,
+		.prefix = "silent",
+		.count = 1 };
+	struct dns_asker askers[8];
 	int64_t start;
 
-	dns_start_one(f, 20000, 3);
-	assert_int_equal(ask_within(f, "silent-left.test", GP_DNS_A, 5 * MS),
+	dns_lab_open(f, 20000, 3);
+	assert_int_equal(dns_lab_ask_within(f, "silent-left.test", GP_DNS_A,
+			     5 * MS),
 	    GP_TEMP);
-	askers_start(askers, 8, &like, true);
+	dns_askers_start(askers, 8, &like, true);
 	while (dns_server_asked(f->server) < 9)
 		(void)sched_yield();
 	start = gp_clock_us();
 	gp_dns_close(f->dns);
 	f->dns = NULL;
 	assert_true(gp_clock_us() - start < GP_US_PER_S);
-	assert_int_equal(askers_join(askers, 8), 8);
+	assert_int_equal(dns_askers_join(askers, 8), 8);
 	for (unsigned i = 0; i < 8; i++)
 		assert_string_equal(askers[i].a.why, "shutting down");
-	askers_free(askers, 8);
+	dns_askers_free(askers, 8);
 }
 
 static void
 client_pump_takes_no_signal(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 	sigset_t usr1, pending;
 
-	dns_start_one(f, 5000, 1);
+	dns_lab_open(f, 5000, 1);
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
 	/* were it unblocked anywhere, it would end the process */
 	assert_int_equal(kill(getpid(), SIGUSR1), 0);
-	assert_int_equal(ask(f, "a.test", GP_DNS_A), GP_OK);
+	assert_int_equal(dns_lab_ask(f, "a.test", GP_DNS_A), GP_OK);
 	assert_int_equal(sigpending(&pending), 0);
 	assert_int_equal(sigismember(&pending, SIGUSR1), 1);
 	(void)signal(SIGUSR1, SIG_IGN);
@@ -748,12 +392,13 @@ static const struct {
 };
 
 static void
-check_real(struct fixture *f)
+check_real(struct dns_lab *f)
 {
 	for (size_t i = 0; i < sizeof(real_rows) / sizeof(real_rows[0]); i++) {
 		print_message("# %s %s\n", real_rows[i].name,
 		    gp_dns_type_name(real_rows[i].type));
-		assert_int_equal(ask(f, real_rows[i].name, real_rows[i].type),
+		assert_int_equal(dns_lab_ask(f, real_rows[i].name,
+				     real_rows[i].type),
 		    real_rows[i].rc);
 		assert_int_equal(f->a.nxdomain, real_rows[i].nxdomain);
 		assert_int_equal(f->a.n, real_rows[i].n);
@@ -769,7 +414,7 @@ check_real(struct fixture *f)
 static void
 client_nsd_is_understood(void **state)
 {
-	struct fixture *f = *state;
+	struct dns_lab *f = *state;
 	struct dns_nsd nsd;
 	struct gp_buf text;
 	int started;
@@ -788,12 +433,13 @@ client_nsd_is_understood(void **state)
 		skip();
 	}
 	assert_int_equal(started, 0);
-	dns_start(f, &nsd.port, 1, 5000, 2);
+	dns_lab_open_all(f, &nsd.port, 1, 5000, 2);
 	check_real(f);
 	dns_nsd_stop(&nsd);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, dns_lab_setup, dns_lab_teardown)
 
 int
 main(void)
@@ -809,14 +455,6 @@ main(void)
 		TEST(client_server_without_edns_is_understood),
 		TEST(client_source_port_changes),
 		TEST(client_descriptors_are_given_back),
-		TEST(client_failing_server_is_passed_over_at_once),
-		TEST(client_servfail_of_all_servers_is_the_answer),
-		TEST(client_closed_port_is_passed_over_at_once),
-		TEST(client_dead_server_is_asked_last),
-		TEST(client_server_with_a_dead_zone_stays_in_use),
-		TEST(client_circuit_opens_and_closes),
-		TEST(client_dead_zone_does_not_open_the_circuit),
-		TEST(client_unreachable_server_opens_the_circuit),
 		TEST(client_close_ends_at_once_with_questions_under_way),
 		TEST(client_pump_takes_no_signal),
 		cmocka_unit_test(client_server_texts_are_read_strictly),
