@@ -537,6 +537,27 @@ def stop_under_load(tap, p):
     tap.ok(p.delivered(p.post("<a@pass.example>")), "SIGTERM under load: works again after the start")
 
 
+def killed_under_load(tap, p):
+    load = Load(p, 6, 100000, 60)
+    seen = 0
+    for _ in range(8):
+        lab_base.wait_until(lambda: sum(m.accepted for m in list(load.posted)) > seen + 10, 30,
+                            "mail flows")
+        p.daemon.kill()
+        restart(p)
+        seen = sum(m.accepted for m in list(load.posted))
+    lab_base.wait_until(lambda: sum(m.accepted for m in list(load.posted)) > seen + 10, 30, "mail flows")
+    load.enough.set()
+    posted = load.finish()
+    refused = [m for m in posted if not m.accepted]
+    tap.ok(len(posted) > 80, "killed 8 times under load: mail flowed after each (%d, %d put off)" % (
+        len(posted), len(refused)))
+    tap.ok(all(m.refused_for_now for m in refused), "killed 8 times under load: nothing is refused for good",
+           repr([m.last for m in refused if not m.refused_for_now][:5]))
+    wrong = [m.ident for m in posted if m.accepted and shown(p.delivered(m)).get("smtp.mailfrom") != "pass"]
+    tap.equal(wrong, [], "killed 8 times under load: what was accepted is judged and delivered")
+
+
 def logged(tap, p):
     mark = p.daemon.log.mark()
     posted = p.post("<a@soft.example>", helo="fail.example")
@@ -569,7 +590,8 @@ def main():
         p = Place(lab)
         for test in (results, enforcing, monitoring, holding, per_recipient, identities,
                      not_ours_to_judge, sessions, forged, sizes_and_names, logged, wrong_policy,
-                     killed, reload_under_load, stop_under_load, accounts):
+                     killed, killed_under_load, reload_under_load, stop_under_load,
+                     accounts):
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)
             tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))

@@ -5,6 +5,7 @@ import concurrent.futures
 import os
 import random
 import re
+import resource
 import socket
 import struct
 import sys
@@ -439,6 +440,42 @@ def many(f):
            "%r, before %r" % (held_by(f.daemon.process.pid), before))
 
 
+def half_said(f):
+    """Commands that never come to their end block nobody else."""
+    waiting = []
+    try:
+        for _ in range(300):
+            s = f.session()
+            s.raw(b"\0\0\0\x40M<abc")
+            waiting.append(s)
+        tap.equal(f.serves(), "", "beside 300 half-sent commands mail is served")
+    finally:
+        for s in waiting:
+            s.close()
+    tap.equal(f.serves(), "", "after 300 half-sent commands mail is served")
+
+
+def no_descriptors(f):
+    """More connections than the process may have descriptors."""
+    pid = f.daemon.process.pid
+    old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    have = held_by(pid)[0]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (have + 20, old[1]))
+    conns = []
+    try:
+        for _ in range(100):
+            conns.append(m.Wire(f.socket))
+        lab_base.wait_until(lambda: held_by(pid)[0] >= have + 20, 10, "no descriptor is left")
+        tap.ok(f.daemon.process.running, "no descriptor is left: the process lives")
+    finally:
+        for c in conns:
+            c.close()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+    tap.equal(f.serves(), "", "descriptors are there again: mail is served")
+    lab_base.wait_until(lambda: held_by(pid)[0] <= have + 2, 10, "the descriptors are given back")
+    tap.ok(True, "descriptors are there again: as many are in use as before")
+
+
 def several(f):
     """Messages of one session do not see one another."""
     with f.session() as s:
@@ -489,7 +526,8 @@ def main():
         f = Fixture(lab)
         for test in (negotiation, results, identities, actions, trusted, forged, seal,
                      several, log_lines, order, garbage, oversize, disconnects,
-                     random_octets, many, control):
+                     random_octets, many, half_said,
+                     no_descriptors, control):
             begin = time.monotonic()
             tap.run(test.__name__, test, f)
             tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))
