@@ -62,8 +62,8 @@ static void
 transform(struct gp_str value, const char *m, struct gp_buf *out)
 {
 	struct gp_str part[PARTS_MAX];
-	char delimiters[64] = ".";
-	size_t n = 0, digits = 0, wanted = 0, d = 0;
+	bool cuts[256] = { false };
+	size_t n = 0, digits = 0, wanted = 0;
 	bool upper = m[0] >= 'A' && m[0] <= 'Z';
 	bool reverse;
 
@@ -75,12 +75,12 @@ transform(struct gp_str value, const char *m, struct gp_buf *out)
 	reverse = *m == 'r' || *m == 'R';
 	if (reverse)
 		m++;
-	for (; *m != '}' && d < sizeof(delimiters) - 1; m++, d++)
-		delimiters[d] = *m;
+	cuts['.'] = *m == '}';
+	for (; *m != '}'; m++)
+		cuts[(uint8_t)*m] = true;
 	part[0] = gp_str_n(value.p, 0);
 	for (size_t i = 0; i < value.n && n < PARTS_MAX - 1; i++)
-		if (value.p[i] != '\0' &&
-		    strchr(delimiters, value.p[i]) != NULL)
+		if (cuts[(uint8_t)value.p[i]])
 			part[++n] = gp_str_n(value.p + i + 1, 0);
 		else
 			part[n].n++;
