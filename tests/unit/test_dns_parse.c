@@ -150,11 +150,17 @@ ptr(struct dns_message *m)
 	    "mail.example.com");
 }
 
+/* To a name, but one that stands further on. */
 static void
 ptr_forward(struct dns_message *m)
 {
-	dns_row_raw(m, GP_DNS_PTR, "\xc0\xff", 2);
-	dns_row_raw(m, GP_DNS_PTR, "\1a\0", 3);
+	const size_t mark =
+	    dns_message_rr(m, DNS_ANSWER, DNS_ROW_NAME, GP_DNS_PTR, 1);
+
+	dns_message_u16(m, 0);
+	dns_message_rr_end(m, mark);
+	dns_row_raw(m, 99, "\1a\0", 3);
+	dns_message_set_u16(m, mark, 0xc000 | (unsigned)(m->n - 3));
 }
 
 static void
