@@ -22,7 +22,7 @@ except ImportError:
     sys.exit(0)
 
 BATCHES = 12
-CHECKS = 1500  # a batch
+CHECKS = 600  # a batch
 SECONDS = 20  # then no further batch is begun
 SEED = 7208
 
