@@ -6,6 +6,7 @@
 #include "io/dns_line.h"
 
 #include <ares.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +46,18 @@ struct query {
 
 /* -- the library and the system ------------------------------------------ */
 
+/* The library counts its users, but not safely: a reload may open a resolver
+ * while the last session of the old one closes that. */
+static pthread_mutex_t library_lock = PTHREAD_MUTEX_INITIALIZER;
+
 enum gp_rc
 gp_dns_line_setup(struct gp_err *err)
 {
-	const int status = ares_library_init(ARES_LIB_INIT_ALL);
+	int status;
 
+	pthread_mutex_lock(&library_lock);
+	status = ares_library_init(ARES_LIB_INIT_ALL);
+	pthread_mutex_unlock(&library_lock);
 	if (status != ARES_SUCCESS)
 		return gp_fail(err, GP_TEMP, "dns: c-ares: %s",
 		    ares_strerror(status));
@@ -59,7 +67,9 @@ gp_dns_line_setup(struct gp_err *err)
 void
 gp_dns_line_cleanup(void)
 {
+	pthread_mutex_lock(&library_lock);
 	ares_library_cleanup();
+	pthread_mutex_unlock(&library_lock);
 }
 
 static void

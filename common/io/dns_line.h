@@ -11,7 +11,7 @@
  * would forge an answer has to guess it anew.
  *
  * Blocking: no.
- * Threads:  a line belongs to one thread.
+ * Threads:  one line, one thread at a time.
  */
 #ifndef GP_IO_DNS_LINE_H
 #define GP_IO_DNS_LINE_H
@@ -48,7 +48,7 @@ struct gp_dns_line_owner {
 struct gp_dns_line;
 
 /* gp_dns_line_setup - before the first line; GP_TEMP: the library can not.
- * Pair it with gp_dns_line_cleanup.  One thread at a time. */
+ * Pair it with gp_dns_line_cleanup.  Any thread. */
 GP_MUST_USE enum gp_rc gp_dns_line_setup(struct gp_err *err);
 void gp_dns_line_cleanup(void);
 
