@@ -1,9 +1,11 @@
 #!/bin/bash
 # soak.sh - what takes too long for CI: many messages through gatepost-spf
-# with a reload every second, then the fuzz targets for longer.
+# with a reload every second, generated records through libspf2, then the fuzz
+# targets for longer.
 #
 #   O                  the build (build)
 #   SOAK_MESSAGES      how many in all (1000000)
+#   SOAK_RECORDS       how many records (1000000)
 #   SOAK_FUZZ_SECONDS  for each fuzz target (60); 0: none
 #   SOAK_SLOPE_KB      RSS that may be gained in 10^6 messages, measured over
 #                      the second half (2048)
@@ -77,6 +79,8 @@ messages
 echo "reloads: $(grep -c 'in force' "$T/run/gatepost-log.out")," \
 	"refused: $(grep -c 'reload failed' "$T/run/gatepost-log.out")"
 stop reloads gatepost
+GP_RECORDS=${SOAK_RECORDS:-1000000} "$O/asan/bin/test_spf_generated" ||
+	failed "generated records through libspf2"
 [ "$FUZZ" = 0 ] || ${MAKE:-make} --no-print-directory fuzz SECONDS="$FUZZ" ||
 	failed "the fuzz targets"
 [ $FAILED = 0 ] && echo "soak: ok"
