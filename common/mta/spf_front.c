@@ -83,7 +83,6 @@ ask(struct gp_spf_front *f, const char *name, enum gp_dns_type type,
 	if (f->scope->budget == before)
 		return; /* told before: neither engine pays for it again */
 	f->out.queries++;
-	f->aside += f->validating;
 	if (a->rc != GP_OK && a->rc != GP_NONE)
 		f->trouble = gp_arena_printf(f->scope->arena, "%s of %s: %s",
 		    gp_dns_type_name(type), gp_spf_show(gp_str(name), shown),
@@ -454,16 +453,11 @@ gp_spf_front_init(struct gp_spf_front *f, const struct gp_spf_query *q,
 void
 gp_spf_front_outcome(const struct gp_spf_front *f, struct gp_spf_outcome *out)
 {
-	struct gp_spf_query q = *f->q;
-
 	if (f->unfit == NULL) {
 		*out = f->out;
 		return;
 	}
-	/* what was asked for %{p} is not what the other engine asks again */
-	q.max_queries -= f->aside;
-	gp_spf_builtin(&q, f->scope, out);
-	out->queries += f->aside;
+	gp_spf_builtin(f->q, f->scope, out);
 	out->reason = gp_arena_printf(f->scope->arena, "%s (builtin: %s)",
 	    out->reason, f->unfit);
 }

@@ -35,7 +35,6 @@ struct gp_spf_front {
 	/* private */
 	bool has_first;
 	bool validating;
-	unsigned aside; /* questions for %{p} */
 	struct gp_spf_explained *explained;
 };
 

@@ -262,7 +262,8 @@ make_bounds_zone(void)
 		gp_buf_addf(&b, "eleven.test MX 1 x%u.test\n", i);
 		gp_buf_addf(&b, "x%u.test A 203.0.113.1\n", i);
 		gp_buf_addf(&b, "h%u.test A 203.0.113.1\n", i);
-		gp_buf_addf(&b, "hosts.test MX %u h%u.test\n", i % 11, i);
+		if (i <= 10)
+			gp_buf_addf(&b, "hosts.test MX 1 h%u.test\n", i);
 		gp_buf_addf(&b, "1.2.0.192.in-addr.arpa PTR %s\n",
 		    i == 11 ? "m.ptr.test" : "n.ptr.test");
 	}
@@ -322,7 +323,7 @@ libspf2_hosts_left_over_from_mx_are_no_excuse_for_terms(void **state)
 	(void)state;
 	lab_open(&l, zone);
 	assert_int_equal(ask(&l, "192.0.2.1", "out.test"), GP_SPF_PERMERROR);
-	assert_non_null(strstr(l.out.reason, "more than 10"));
+	assert_non_null(strstr(l.out.reason, "more than 10 terms"));
 	lab_close(&l);
 	free(zone);
 }
