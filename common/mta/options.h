@@ -32,12 +32,7 @@ struct gp_options {
 int
 gp_options_parse(struct gp_options *o, const char *name, int argc, char **argv);
 
-/* gp_options_socket_path - the path of "unix:PATH" or "local:PATH", NULL for
- * an inet socket. */
+/* gp_options_socket_path - the path of "unix:PATH", NULL for an inet socket. */
 const char *gp_options_socket_path(const char *socket);
-
-/* gp_options_socket_valid - "unix:PATH", "local:PATH", "inet:PORT@HOST" or
- * "inet6:PORT@HOST"? */
-bool gp_options_socket_valid(const char *socket);
 
 #endif

@@ -162,9 +162,11 @@ symbols() {
 			printf "%s: %d bytes of mutable globals (%s)\n",
 			    file, $2, $1 }'
 	done
+	# sigwait: mta/milter.c puts its own in place of the C library's
 	for file in "$obj"/common/*/*.o; do
 		nm -g --defined-only "$file" | awk -v file="$file" '
-			NF == 3 && $3 !~ /^gp_/ {
+			NF == 3 && $3 !~ /^gp_/ &&
+			!($3 == "sigwait" && file ~ /\/mta\/milter\.o$/) {
 			printf "%s: external name without gp_: %s\n", file, $3 }'
 	done
 }
