@@ -152,9 +152,13 @@ no_profile(const struct gp_merge *m, const struct gp_draft *d)
 	const struct gp_option *o;
 	char hint[GP_GUESS_TEXT];
 
-	for (const struct gp_draft *p = m->drafts; p != NULL; p = p->next)
-		if (p->name != NULL && gp_index_get(m->profiles, p->name) == p)
-			gp_guess_try(&guess, p->name);
+	/* each guess looks at all profiles; what is not shown needs none */
+	if (m->ctx.problems->count < GP_CONFIG_PROBLEMS_MAX)
+		for (const struct gp_draft *p = m->drafts; p != NULL;
+		     p = p->next)
+			if (p->name != NULL &&
+			    gp_index_get(m->profiles, p->name) == p)
+				gp_guess_try(&guess, p->name);
 	o = gp_section_option(d->section, "profile", &group);
 	gp_problems_add(m->ctx.problems, d->at[gp_option_number(group, o)],
 	    "\"%.*s\": profile: expected %s%s", gp_form_shown(name), name,
