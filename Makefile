@@ -99,6 +99,8 @@ $(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/libgatepost.a
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
 
+# the ruler of the benchmarks is tested like the rest
+$(O)/asan/bin/test_milterload: $(BENCH_LIB:%.c=$(O)/asan/%.o)
 $(O)/asan/bin/test_%: $(O)/asan/tests/unit/test_%.o \
     $(SUPPORT:%.c=$(O)/asan/%.o) $(O)/asan/libgatepost.a
 	@mkdir -p $(@D)
