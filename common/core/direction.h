@@ -4,7 +4,6 @@
  * Outbound mail is ours: it is signed and limited and never judged as
  * inbound.  All four milters ask this one function.
  *
- * Source:   DESIGN.md section 5.
  * Purity:   pure.
  * Threads:  reentrant.
  */

@@ -11,7 +11,6 @@
  * The line never passes GP_LOG_LINE_MAX bytes: fields that do not fit are
  * left out whole, and the line then ends in " ...".
  *
- * Source:   DESIGN.md section 4; reference/security.md section 4 (log).
  * Purity:   pure.
  * Threads:  reentrant.
  */

@@ -9,7 +9,6 @@
  * A snapshot never changes.  It is reference counted: a session takes one at
  * connect and gives it back at the end.
  *
- * Source:   DESIGN.md sections 6 and 14.
  * Purity:   pure; the reference count is atomic.
  * Threads:  a snapshot may be read by any number of threads.
  */

@@ -5,7 +5,6 @@
  * gp_form_write_X appends what reads as the same again.  What is a text in a
  * file is written with its quotes.
  *
- * Source:   DESIGN.md section 6.
  * Purity:   pure.
  * Threads:  reentrant.
  */

@@ -5,7 +5,6 @@
  * the value goes.  Reading, defaults, merging, showing and the reader's
  * schema all follow from these rows.
  *
- * Source:   DESIGN.md sections 6, 10, 11 and 14.
  * Purity:   constants.
  * Threads:  reentrant.
  */

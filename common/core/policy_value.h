@@ -4,7 +4,6 @@
  * Reading is strict and takes the whole text; what is written back reads
  * again as the same value.
  *
- * Source:   DESIGN.md section 6.
  * Purity:   pure.
  * Threads:  reentrant.
  */

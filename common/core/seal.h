@@ -8,7 +8,7 @@
  * can not make one, and one of another message does not fit.
  * The MAC itself is handed in, so that this module stays pure.
  *
- * Source:   DESIGN.md section 9; RFC 2104, RFC 4648 section 5.
+ * Source:   RFC 2104, RFC 4648 section 5.
  * Purity:   pure.
  * Threads:  reentrant.
  */

@@ -8,8 +8,7 @@
  * with permerror by itself.  The shell keeps the time: after the deadline it
  * calls gp_spf_abandon().
  *
- * Source:   RFC 7208; RFC 8616 section 4 (internationalised mail); DESIGN.md
- *           section 8 (32 queries).
+ * Source:   RFC 7208; RFC 8616 section 4 (internationalised mail).
  * Purity:   pure.
  * Threads:  one evaluation, one thread at a time.
  */

@@ -6,7 +6,7 @@
  * Authentication-Results field.
  *
  * Source:   RFC 7208 sections 2.3, 2.4, 8 and 9; RFC 8601 section 2.7.2;
- *           RFC 7372 section 3 (5.7.23, 4.4.3); DESIGN.md section 14.
+ *           RFC 7372 section 3 (5.7.23, 4.4.3).
  * Purity:   pure.
  * Threads:  reentrant.
  */

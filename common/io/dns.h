@@ -13,7 +13,7 @@
  * at all.  It counts servers that are silent, never a dead name or zone: a
  * SERVFAIL is an answer.
  *
- * Source:   DESIGN.md section 7; RFC 1035, RFC 2181, RFC 2308.
+ * Source:   RFC 1035, RFC 2181, RFC 2308.
  * Blocking: gp_dns_query waits until the deadline at the latest.
  * Threads:  a resolver may be used by any number of threads; a scope belongs
  *           to one message.

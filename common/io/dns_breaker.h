@@ -6,7 +6,6 @@
  * are a suspicion, no proof: all may have been for one dead zone.  The proof
  * is a probe for the root that stays without answer too; the caller makes it.
  *
- * Source:   DESIGN.md sections 7 and 14.
  * Purity:   pure; the caller passes the time.
  * Threads:  one.
  */

@@ -7,7 +7,7 @@
  * before it.  Its schema is made from the table of options; every value is a
  * text to it, so that 010 stays what it is.
  *
- * Source:   libconfuse 3.3; reference/libraries.md section 5.
+ * Source:   libconfuse 3.3.
  * Threads:  any; its lexer is global, so calls wait for one another.
  */
 #ifndef GP_IO_POLICY_CONFUSE_H

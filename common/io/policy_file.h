@@ -6,7 +6,6 @@
  * missing brace for the end, lets the last of two equal options win and
  * expands ${ENV}: each is guarded against here.
  *
- * Source:   DESIGN.md section 6; reference/libraries.md section 5.
  * Blocking: file I/O.
  * Threads:  any; calls wait for one another.
  */

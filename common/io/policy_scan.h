@@ -8,7 +8,6 @@
  * (${ENV}, +=, escapes, a text over several lines, a brace that is missing)
  * is an error here.
  *
- * Source:   DESIGN.md section 6; reference/libraries.md section 5.
  * Purity:   pure.
  * Threads:  reentrant.
  */

@@ -4,7 +4,6 @@
  * Blanks and comments (#, //, and C's) are left out.  A token that can not be
  * what it looks like is said in the problems and comes out as BROKEN.
  *
- * Source:   DESIGN.md section 6; reference/libraries.md section 5.
  * Purity:   pure.
  * Threads:  reentrant.
  */

@@ -5,7 +5,6 @@
  * that starts makes it (mode 0640, its group), with a name that only becomes
  * visible when it is whole, so that daemons that start together agree.
  *
- * Source:   DESIGN.md section 9.
  * Blocking: file I/O.
  * Threads:  load once; gp_seal_key_mac from any.
  */

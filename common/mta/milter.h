@@ -6,7 +6,6 @@
  * negotiates (a NULL handler becomes SMFIP_NO*, one that never replies
  * SMFIP_NR_*), turns callbacks into session events, and applies effects.
  *
- * Source:   DESIGN.md sections 4, 5 and 14; reference/libraries.md 3.
  * Blocking: for the life of the daemon.
  * Threads:  main; libmilter makes its own workers.
  */

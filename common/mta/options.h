@@ -1,7 +1,6 @@
 /*
  * options - the command line of a daemon; the same words for all of them.
  *
- * Source:   DESIGN.md section 14.
  * Blocking: no.
  * Threads:  main, before others exist.
  */

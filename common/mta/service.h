@@ -5,7 +5,6 @@
  * whole, so that each session is judged by exactly one policy from its first
  * to its last command, and nothing is torn down under a session.
  *
- * Source:   DESIGN.md sections 4, 6 and 14.
  * Blocking: start, reload and stop do file I/O and wait for threads.
  * Threads:  take and release from any; reload from main and control.
  */

@@ -170,7 +170,7 @@ gp_session_helo(struct gp_session *s, const char *helo)
 	s->helo = s->priv->helo;
 }
 
-/* In or out, by DESIGN.md section 5. */
+/* In or out, once for the message. */
 static void
 set_direction(struct gp_msg *m, const char *auth_login, bool verified_cert)
 {

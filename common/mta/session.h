@@ -24,7 +24,6 @@
  * the glue applies effects at end of message and only when the message goes
  * on: deletions first, from the last index up, then insertions.
  *
- * Source:   DESIGN.md section 4; reference/libraries.md section 3.
  * Blocking: only where a handler blocks (DNS, store).
  * Threads:  consecutive events of a session may come from different threads,
  *           never two at once.

@@ -8,7 +8,7 @@
  *
  * Every failure is an SPF result, so a caller has no error branch to forget.
  *
- * Source:   RFC 7208; DESIGN.md section 8.
+ * Source:   RFC 7208.
  * Blocking: DNS, until the scope's deadline.
  * Threads:  any; one scope, one thread.
  */

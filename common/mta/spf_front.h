@@ -7,7 +7,7 @@
  * whole check, and the time is kept.  When the front has decided, every
  * further answer is "temporary", and the library's result does not count.
  *
- * Source:   RFC 7208 sections 4.5, 4.6.4, 5.5 and 11.1; DESIGN.md section 8.
+ * Source:   RFC 7208 sections 4.5, 4.6.4, 5.5 and 11.1.
  * Blocking: DNS, until the scope's deadline.
  * Threads:  one front, one thread.
  */
