@@ -626,6 +626,43 @@ policy_loading_is_linear_in_the_domains(void **state)
 	assert_true(many < few * 32);
 }
 
+/* CPU time to refuse `n` domains, none of which has its profile. */
+static double
+refuse_domains(unsigned n)
+{
+	double start = cpu_seconds();
+	struct gp_config *config = NULL;
+	struct gp_problems problems;
+	struct gp_buf text;
+
+	gp_problems_init(&problems);
+	gp_buf_init(&text, GP_CONFIG_FILE_MAX);
+	for (unsigned i = 0; i < n; i++)
+		gp_buf_addf(&text,
+		    "profile p%u { }\ndomain d%u.example { profile = q%u }\n",
+		    i, i, i);
+	assert_false(text.overflow);
+	assert_int_equal(gp_policy_parse(gp_buf_str(&text), "c", &config,
+			     &problems),
+	    GP_PERM);
+	assert_int_equal(problems.count, n);
+	gp_buf_clear(&text);
+	gp_problems_clear(&problems);
+	return cpu_seconds() - start;
+}
+
+static void
+policy_refusing_is_linear_in_the_domains(void **state)
+{
+	double few = refuse_domains(2500);
+	double many = refuse_domains(20000);
+
+	(void)state;
+	print_message("# 2500 domains %.3f s, 20000 domains %.3f s\n", few,
+	    many);
+	assert_true(many < few * 32);
+}
+
 int
 main(void)
 {
@@ -651,6 +688,7 @@ main(void)
 		cmocka_unit_test(
 		    policy_option_table_has_each_option_once_below_its_section),
 		cmocka_unit_test(policy_loading_is_linear_in_the_domains),
+		cmocka_unit_test(policy_refusing_is_linear_in_the_domains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
