@@ -27,7 +27,7 @@ def settings(dns, **more):
     out = {
         "authserv-id": ID,
         "own-ids": ["old.lab.example"],
-        "resolver": {"servers": [dns.address], "timeout": "500ms", "tries": 1},
+        "resolver": {"servers": [dns.address], "timeout": "1s", "tries": 1},
         "trust": {"clients": ["127.0.0.0/8", "198.51.100.0/24"]},
         "spf": {"mode": "enforce", "fail": "tag"},
         ("domain", "strict.example"): {"spf": {

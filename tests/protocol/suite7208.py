@@ -34,7 +34,7 @@ def scenarios():
 def settings(dns, engine, fail="tag"):
     return {
         "authserv-id": "mx.lab.example",
-        "resolver": {"servers": [dns.address], "timeout": "500ms", "tries": 1},
+        "resolver": {"servers": [dns.address], "timeout": "1s", "tries": 1},
         "trust": {"clients": [], "authenticated": False},
         "spf": {"mode": "enforce", "engine": engine, "fail": fail,
                 "permerror": "tag", "temperror": "tag", "explanation": DEFAULT},

@@ -74,7 +74,7 @@ def run(lab, name):
         header = lab_smtp.fields(f.read())
     dns = lab.own(lab_dns.DnsServer(case["dns"]))
     daemon = lab_gatepost.Daemon(lab, {
-        "authserv-id": ID, "resolver": {"servers": [dns.address], "timeout": "500ms"},
+        "authserv-id": ID, "resolver": {"servers": [dns.address], "timeout": "1s"},
         "spf": {"mode": "enforce", "fail": "tag"}}, lab_gatepost.binary(build="asan"),
         label=name)
     judge(case, send(daemon.socket, case, header))
