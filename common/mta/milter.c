@@ -48,7 +48,7 @@ set_reply(SMFICTX *ctx, const struct gp_verdict *v)
 	(void)snprintf(code, sizeof(code), "%d", v->code);
 	(void)snprintf(xcode, sizeof(xcode), "%s", v->xcode);
 	gp_buf_init(&text, GP_REPLY_TEXT_MAX);
-	gp_buf_init(&doubled, 2 * GP_REPLY_TEXT_MAX);
+	gp_buf_init(&doubled, (size_t)GP_REPLY_TEXT_MAX * 2);
 	gp_reply_text(&text, v->text);
 	for (size_t i = 0; i < text.n; i++) {
 		if (text.p[i] == '%')
@@ -206,6 +206,7 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long protocol,
 }
 
 static sfsistat
+/* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 {
 	/* after QUIT_NC there is a new session without a new negotiation */
@@ -435,6 +436,7 @@ out:
  * wait would be taken from the main thread; so it never waits for one.
  */
 __attribute__((visibility("default"))) int
+/* NOLINTNEXTLINE(readability-non-const-parameter): the C library's type */
 sigwait(const sigset_t *set, int *sig)
 {
 	(void)set;

@@ -116,7 +116,7 @@ acceptable(struct gp_session *s, const char *text, size_t max,
 {
 	size_t n = 0;
 
-	for (; text[n] != '\0' && n <= max; n++) {
+	for (; n <= max && text[n] != '\0'; n++) {
 		if ((unsigned char)text[n] < 0x20 || text[n] == 0x7f) {
 			break_session(s, event);
 			return false;
@@ -282,7 +282,7 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 {
 	const struct gp_milter *milter = s->app->milter;
 	struct gp_verdict v = gp_continue();
-	struct gp_addr rcpt;
+	struct gp_addr rcpt = { .raw = gp_str(arg) };
 
 	if (!expect(s, 1U << MESSAGE, "RCPT") ||
 	    !acceptable(s, arg, GP_PATH_MAX, "bad RCPT argument"))
