@@ -145,10 +145,21 @@ impure='strerror|strerror_r|strsignal|strftime|strptime|strfry|__fprintf_chk'
 impure="$impure|__printf_chk|__vfprintf_chk|__read_chk|__syslog_chk|__FD_SET_chk"
 impure="$impure|__vsyslog_chk|__recv_chk|__getcwd_chk|__poll_chk|__fdelt_chk"
 
+# objects LAYER...: those of the sources that are there now
+objects() {
+	for layer in "$@"; do
+		for source in common/"$layer"/*.c; do
+			object=$obj/${source%.c}.o
+			[ ! -e "$object" ] || echo "$object"
+		done
+	done
+}
+
 symbols() {
-	nm -g --defined-only "$obj"/common/base/*.o "$obj"/common/core/*.o |
+	# shellcheck disable=SC2046
+	nm -g --defined-only $(objects base core) |
 		awk 'NF == 3 { print $3 }' | sort -u >"$tmp/defined"
-	for file in "$obj"/common/core/*.o; do
+	for file in $(objects core); do
 		source=common/core/$(basename "$file" .o).c
 		nm -u "$file" | awk '{ print $2 }' | sort -u |
 			comm -23 - "$tmp/defined" |
@@ -156,14 +167,14 @@ symbols() {
 		nm -u "$file" | awk '{ print $2 }' | grep -xE "$impure" |
 			sed "s|^|$source: not pure: |"
 	done
-	for file in "$obj"/common/base/*.o "$obj"/common/core/*.o; do
+	for file in $(objects base core); do
 		size -A "$file" | awk -v file="$file" '
 			/^\.(data|bss|tdata|tbss)(\.[^r][^ ]*)? / && $2 > 0 {
 			printf "%s: %d bytes of mutable globals (%s)\n",
 			    file, $2, $1 }'
 	done
 	# sigwait: mta/milter.c puts its own in place of the C library's
-	for file in "$obj"/common/*/*.o; do
+	for file in $(objects base core io mta); do
 		nm -g --defined-only "$file" | awk -v file="$file" '
 			NF == 3 && $3 !~ /^gp_/ &&
 			!($3 == "sigwait" && file ~ /\/mta\/milter\.o$/) {
