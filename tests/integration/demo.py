@@ -57,11 +57,11 @@ def say(label, text, code=None):
 class Case:
     """One message: its story, and what is promised of it."""
 
-    def __init__(self, title, client, sender, to, helo="mail.club.example", extra="",
-                 code=250, spf=None, prop="smtp.mailfrom", held=False, would=None, forged=0):
+    def __init__(self, title, client, sender, to, helo="client.example", extra="",
+                 reply="^250 ", spf=None, prop="smtp.mailfrom", held=False, would=None, forged=0):
         self.title, self.client, self.sender, self.helo = title, client, sender, helo
         self.to = to if isinstance(to, list) else [to]
-        self.extra, self.code, self.spf, self.prop = extra, code, spf, prop
+        self.extra, self.reply, self.spf, self.prop = extra, reply, spf, prop
         self.held, self.would, self.forged = held, would, forged
 
 
@@ -75,7 +75,8 @@ CASES = (
     Case("The same over IPv6", "2001:db8::10", "news@shop.example", "ann@careful.example",
          spf="pass"),
     Case("A stranger sends as the shop, the recipient's policy rejects", "203.0.113.66",
-         "news@shop.example", "ann@careful.example", code=550),
+         "news@shop.example", "ann@careful.example",
+         reply=r"^550 5\.7\.23 .*203\.0\.113\.66 is no mail server of shop\.example"),
     Case("The same stranger, to a domain that only monitors", "203.0.113.66",
          "news@shop.example", "bob@curious.example", spf="fail", would="reject"),
     Case("The same, to both in one message: each by his own policy", "203.0.113.66",
@@ -88,13 +89,13 @@ CASES = (
     Case("A record with a typing error: permerror", "192.0.2.30", "it@typo.example",
          "ann@careful.example", spf="permerror"),
     Case("The sender's name servers are broken: try again later", "192.0.2.40",
-         "it@broken.example", "ann@careful.example", code=451),
+         "it@broken.example", "ann@careful.example", reply=r"^451 4\.4\.3 "),
     Case("... where the policy only tags: temperror, never fail", "192.0.2.40",
          "it@broken.example", "dan@plain.example", spf="temperror"),
     Case("Forged results in our name: removed; another host's stay", "203.0.113.66",
          "news@shop.example", "dan@plain.example", extra=FORGERY, spf="fail", forged=2),
     Case("A bounce (null sender): judged by its HELO name", "192.0.2.20", "",
-         "ann@careful.example", spf="pass", prop="smtp.helo"),
+         "ann@careful.example", helo="mail.club.example", spf="pass", prop="smtp.helo"),
 )
 
 
@@ -126,8 +127,8 @@ class Show:
     def judge(self, case, rcpts, decisive, message, line):
         """What is not as promised, as a list of sentences."""
         wrong = []
-        if decisive.code != case.code:
-            wrong.append("the reply is not a %d" % case.code)
+        if not re.search(case.reply, decisive.line):
+            wrong.append("the reply is not like %s" % case.reply)
         if len(case.to) > 1 and [r.code for r in rcpts] != [550, 250]:
             wrong.append("not the first refused and the second accepted")
         if case.held:
@@ -166,16 +167,15 @@ class Show:
                                paint("1;31", "WRONG") if wrong else paint("1;32", "as promised")))
         say("sent", "from %s, HELO %s, MAIL FROM:<%s>" % (case.client, case.helo, case.sender))
         for path, reply in zip(case.to, rcpts):
-            say("to", "<%s>: %s" % (path, reply.line if len(case.to) > 1 else "") if len(case.to) > 1
-                else "<%s>" % path)
+            say("to", "<%s>%s" % (path, ": " + reply.line if len(case.to) > 1 else ""))
+        for field in case.extra.splitlines():
+            say("with", field)
         say("reply", decisive.line, "33" if decisive.code >= 400 else None)
         if message:
             say("delivered", "%s: %s" % (message.fields[0][0],
                                          " ".join(message.fields[0][1].split())), "36")
             for value in message.all(AR)[1:]:
                 say("", "%s: %s" % (AR, " ".join(value.split())))
-            if case.forged:
-                say("", "(%d forged fields came with it and are gone)" % case.forged)
         else:
             say("delivered", "nothing; it waits in the hold queue" if case.held else "nothing")
         say("log", re.sub(r"^.*?gatepost-spf: ", "", line or "none"))
@@ -248,6 +248,11 @@ def run():
             show.play(number, case)
             sys.stdout.flush()
         took = time.monotonic() - begin
+        wanted = sum(1 for c in CASES if c.spf)
+        if len(show.sink.messages) != wanted:
+            print("\nWRONG: %d messages were delivered, not %d" % (
+                len(show.sink.messages), wanted))
+            show.kept = 0
         good = show.kept == len(CASES)
         print("\n%s in %.1f s" % (paint("1;32" if good else "1;31", "%d of %d as promised" % (
             show.kept, len(CASES))), took), flush=True)
@@ -274,4 +279,7 @@ def send_one(args):
 
 
 if __name__ == "__main__":
-    sys.exit(send_one(sys.argv[2:]) if sys.argv[1:2] == ["send"] else run())
+    try:
+        sys.exit(send_one(sys.argv[2:]) if sys.argv[1:2] == ["send"] else run())
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")
