@@ -61,6 +61,9 @@ count='
 		text = $0
 		sub(/^(not )?ok *[0-9]* *(- *)?/, "", text)
 		sub(/ *# *[Ss][Kk][Ii][Pp][^ ]* */, ": ", text)
+		# cmocka: "not ok N # SKIP name"; the reason may stand above it
+		if (sub(/^: /, "", text) && before ~ /^# /)
+			text = text ": " substr(before, 3)
 		notes = notes "S " text "\n"
 	} else if ($1 == "ok") {
 		passed++
@@ -68,6 +71,7 @@ count='
 		fail($0)
 	}
 }
+{ before = $0 }
 function fail(text) {
 	failed++
 	notes = notes "F " text "\n"

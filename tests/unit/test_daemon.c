@@ -81,6 +81,15 @@ become_nobody(void)
 }
 
 static void
+needs_root(void)
+{
+	if (geteuid() == 0)
+		return;
+	print_message("# needs root\n");
+	skip();
+}
+
+static void
 says(const struct gp_err *err, const char *part)
 {
 	if (strstr(err->msg, part) == NULL)
@@ -163,8 +172,7 @@ daemon_make_dir_gives_it_to_the_user(void **state)
 	struct stat st;
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	needs_root();
 	assert_int_equal(gp_daemon_make_dir(in_folder("p/theirs"), 0750,
 			     "nobody:mail", &err),
 	    GP_OK);
@@ -479,8 +487,7 @@ daemon_clear_socket_respects_owners(void **state)
 	char path[200];
 
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	needs_root();
 	(void)snprintf(path, sizeof(path), "%s", in_folder("sock"));
 	assert_int_equal(in_child(clear_without_rights, path), 0);
 	assert_int_equal(close(listen_at(path, SOCK_STREAM)), 0);
@@ -555,8 +562,7 @@ static void
 daemon_drop_takes_user_and_groups_for_good(void **state)
 {
 	(void)state;
-	if (geteuid() != 0)
-		skip();
+	needs_root();
 	assert_int_equal(in_child(drop_with_group, NULL), 0);
 	assert_int_equal(in_child(drop_alone, NULL), 0);
 }
