@@ -412,7 +412,7 @@ gp_glue_open(struct gp_glue *g, const struct gp_options *o)
 	glue = g;
 	if (path != NULL && gp_daemon_clear_socket(path, &err) != GP_OK) {
 		(void)fprintf(stderr, "%s: %s\n", o->program, err.msg);
-		code = EX_CANTCREAT;
+		code = EX_CONFIG;
 		goto out;
 	}
 	(void)umask(0007);
@@ -422,7 +422,7 @@ gp_glue_open(struct gp_glue *g, const struct gp_options *o)
 	    smfi_opensocket(false) != MI_SUCCESS) {
 		(void)fprintf(stderr, "%s: can not listen on %s\n", o->program,
 		    socket);
-		code = EX_CANTCREAT;
+		code = EX_CONFIG;
 	}
 out:
 	free(name); /* libmilter has copied both */

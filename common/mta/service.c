@@ -349,7 +349,7 @@ settle(struct gp_service *s)
 
 	if (gp_daemon_make_dir(o->runtime_dir, 0750, o->user, &err) != GP_OK ||
 	    gp_daemon_make_dir(o->state_dir, 0750, o->user, &err) != GP_OK)
-		return say(o, EX_CANTCREAT, err.msg);
+		return say(o, EX_CONFIG, err.msg);
 	if (o->user != NULL && gp_daemon_drop(o->user, &err) != GP_OK)
 		return say(o, EX_NOPERM, err.msg);
 	if (!o->foreground && gp_daemon_detach(&err) != GP_OK)
@@ -357,8 +357,7 @@ settle(struct gp_service *s)
 	(void)snprintf(path, sizeof(path), "%s/pid", o->runtime_dir);
 	rc = gp_daemon_lock(path, &s->lock_fd, &err);
 	if (rc != GP_OK)
-		return say(o, rc == GP_TEMP ? EX_TEMPFAIL : EX_CANTCREAT,
-		    err.msg);
+		return say(o, rc == GP_TEMP ? EX_TEMPFAIL : EX_CONFIG, err.msg);
 	return 0;
 }
 
@@ -382,7 +381,7 @@ open_parts(struct gp_service *s, struct gp_config *config)
 		return say(o, EX_CONFIG, err.msg);
 	(void)snprintf(path, sizeof(path), "%s/control.sock", o->runtime_dir);
 	if (gp_control_open(path, on_request, s, &s->control, &err) != GP_OK)
-		return say(o, EX_CANTCREAT, err.msg);
+		return say(o, EX_CONFIG, err.msg);
 	return 0;
 }
 
