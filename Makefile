@@ -108,7 +108,8 @@ $(O)/asan/bin/test_%: $(O)/asan/tests/unit/test_%.o \
 	$(Q)$(CC) $(ASAN) -o $@ $^ -lcmocka $(LIBS)
 
 # what the scripts in tests/vectors talk to
-$(O)/asan/bin/drive_%: $(O)/asan/tests/vectors/drive_%.o $(O)/asan/libgatepost.a
+$(O)/asan/bin/drive_%: $(O)/asan/tests/vectors/drive_%.o \
+    $(O)/asan/tests/support/line_pipe.o $(O)/asan/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)

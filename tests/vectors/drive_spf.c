@@ -10,79 +10,11 @@
  *     = RESULT QUERIES TERMS VOIDS REASON EXPLANATION
  */
 #include "core/spf.h"
+#include "support/line_pipe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define FIELDS 300
-
-/* The fields of one line, decoded in place. */
-struct line {
-	size_t n;
-	struct gp_str f[FIELDS];
-};
-
-static void
-die(const char *why)
-{
-	(void)fprintf(stderr, "drive_spf: %s\n", why);
-	abort();
-}
-
-static struct gp_str
-decode(struct gp_str s, char *out)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] != '%') {
-			out[n++] = s.p[i];
-			continue;
-		}
-		if (s.n - i < 3 || gp_hex_value(s.p[i + 1]) < 0 ||
-		    gp_hex_value(s.p[i + 2]) < 0)
-			die("bad escape");
-		out[n++] = (char)(gp_hex_value(s.p[i + 1]) * 16 +
-				  gp_hex_value(s.p[i + 2]));
-		i += 2;
-	}
-	out[n] = '\0';
-	return gp_str_n(out, n);
-}
-
-/* Read and cut a line; what it decodes to lives in `arena`. */
-static bool
-read_line(struct gp_arena *arena, struct line *l)
-{
-	static char text[1 << 20];
-	struct gp_str rest;
-
-	if (fgets(text, sizeof(text), stdin) == NULL)
-		return false;
-	rest = gp_str_trim(gp_str(text));
-	l->n = 0;
-	while (rest.p != NULL) {
-		struct gp_str field = gp_str_split(&rest, '\t');
-
-		if (l->n == FIELDS)
-			die("too many fields");
-		l->f[l->n++] =
-		    decode(field, gp_arena_alloc(arena, field.n + 1));
-	}
-	return true;
-}
-
-static void
-print_field(struct gp_str s)
-{
-	(void)putchar('\t');
-	for (size_t i = 0; i < s.n; i++)
-		if (gp_is_print(s.p[i]) && s.p[i] != '%')
-			(void)putchar(s.p[i]);
-		else
-			(void)printf("%%%02x", (unsigned)(unsigned char)s.p[i]);
-}
 
 static void
 fill(struct gp_dns_rr *rr, enum gp_dns_type type, struct gp_str value)
@@ -91,12 +23,12 @@ fill(struct gp_dns_rr *rr, enum gp_dns_type type, struct gp_str value)
 
 	if (type == GP_DNS_A || type == GP_DNS_AAAA) {
 		if (gp_ip_parse(value, &rr->ip) != GP_OK)
-			die("no address");
+			line_die("no address");
 		return;
 	}
 	if (type == GP_DNS_MX && gp_parse_u64(gp_str_split(&value, ' '), 65535,
 				     &preference) != GP_OK)
-		die("no preference");
+		line_die("no preference");
 	rr->preference = (uint16_t)preference;
 	rr->text = value;
 }
@@ -120,7 +52,7 @@ to_answer(const struct line *l, enum gp_dns_type type, struct gp_arena *arena)
 			fill(&rr[i], type, l->f[i + 1]);
 		a.rr = rr;
 	} else if (!gp_str_eq(l->f[0], GP_STR("none"))) {
-		die("unknown answer");
+		line_die("unknown answer");
 	}
 	return a;
 }
@@ -130,8 +62,8 @@ report(const struct gp_spf_outcome *o)
 {
 	(void)printf("=\t%s\t%u\t%u\t%u", gp_spf_result_name(o->result),
 	    o->queries, o->terms, o->voids);
-	print_field(gp_str(o->reason));
-	print_field(gp_str(o->explanation != NULL ? o->explanation : "-"));
+	line_print_field(gp_str(o->reason));
+	line_print_field(gp_str(o->explanation != NULL ? o->explanation : "-"));
 	(void)putchar('\n');
 	(void)fflush(stdout);
 }
@@ -150,7 +82,7 @@ check(const struct line *l, struct gp_arena *arena)
 	if (l->n != 7 || !gp_str_eq(l->f[0], GP_STR("check")) ||
 	    gp_ip_parse(l->f[1], &q.client) != GP_OK ||
 	    gp_parse_u64(l->f[6], INT64_MAX, &now) != GP_OK)
-		die("bad check");
+		line_die("bad check");
 	q.local = l->f[2];
 	q.domain = l->f[3].p;
 	q.helo = l->f[4].p;
@@ -161,11 +93,11 @@ check(const struct line *l, struct gp_arena *arena)
 		struct gp_dns_answer a;
 
 		(void)printf("?\t%s", gp_dns_type_name(question.type));
-		print_field(gp_str(question.name));
+		line_print_field(gp_str(question.name));
 		(void)putchar('\n');
 		(void)fflush(stdout);
-		if (!read_line(arena, &answer))
-			die("no answer");
+		if (!line_read(arena, &answer))
+			line_die("no answer");
 		a = to_answer(&answer, question.type, arena);
 		gp_spf_feed(e, &a);
 	}
@@ -178,7 +110,7 @@ main(void)
 	struct gp_arena *arena = gp_arena_new();
 	struct line l;
 
-	while (read_line(arena, &l)) {
+	while (line_read(arena, &l)) {
 		check(&l, arena);
 		gp_arena_clear(arena);
 	}
