@@ -243,7 +243,7 @@ def log_lines(f):
         mark = f.daemon.log.mark()
         with f.session() as s:
             try:
-                deliver(s, sender, helo='x" y\\z=', queue_id="4NASTY")
+                deliver(s, sender, helo='x" action=accept y\\z=', queue_id="4NASTY")
             except m.Gone:
                 pass
         f.daemon.request("ping")
@@ -444,6 +444,8 @@ def half_said(f):
     """Commands that never come to their end.  Each keeps one of libmilter's
     workers reading, and its pool may count such a one as free, so meanwhile
     others may wait; once the connections end, nothing of it is left."""
+    pid = f.daemon.process.pid
+    before = held_by(pid)[0]
     waiting = [f.session() for _ in range(300)]
     for s in waiting:
         s.raw(b"\0\0\0\x40M<abc")
@@ -451,6 +453,7 @@ def half_said(f):
     for s in waiting:
         s.close()
     tap.equal(f.serves(), "", "300 half-sent commands: after their end mail is served")
+    lab_base.wait_until(lambda: held_by(pid)[0] <= before + 2, 20, "the descriptors are given back")
 
 
 def no_descriptors(f):
