@@ -146,7 +146,8 @@ check: setup-check
 	$(Q)O=$(O) tests/run.sh
 
 tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
-    test_control% test_metrics% test_policy% test_milter%,$(UNIT)))
+    test_control% test_metrics% test_policy% test_milter_% test_spf_check,\
+    $(UNIT)))
 	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
 
 demo: setup-demo

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -359,6 +360,60 @@ spf_check_compare_escapes_what_the_sender_says(void **state)
 	lab_close(&l);
 }
 
+/* -- threads ----------------------------------------------------------- */
+
+#define THREADS 4
+#define ROUNDS  100
+
+static void *
+thread(void *arg)
+{
+	static const struct {
+		const char *domain;
+		enum gp_spf_result wanted;
+	} asked[] = {
+		{ "pass.test", GP_SPF_PASS },
+		{ "fail.test", GP_SPF_FAIL },
+		{ "soft.test", GP_SPF_SOFTFAIL },
+		{ "temp.test", GP_SPF_TEMPERROR },
+		{ "loop.test", GP_SPF_FAIL },
+	};
+	const struct lab *shared = arg;
+	uintptr_t wrong = 0;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct lab l = *shared;
+
+		l.scope.arena = gp_arena_new();
+		wrong += check(&l, asked[i % 5].domain).result !=
+		         asked[i % 5].wanted;
+		gp_arena_free(l.scope.arena);
+	}
+	return (void *)wrong;
+}
+
+/* One resolver, one set of metrics, a message for each check. */
+static void
+spf_check_threads_do_not_meet_in_libspf2(void **state)
+{
+	pthread_t id[THREADS];
+	struct lab l;
+	void *wrong;
+
+	(void)state;
+	lab_open(&l, GP_SECOND);
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&id[i], NULL, thread, &l), 0);
+	for (size_t i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(id[i], &wrong), 0);
+		assert_null(wrong);
+	}
+	assert_int_equal(gp_metrics_get(l.metrics, GP_M_SPF_RESULTS,
+			     GP_SPF_PASS),
+	    THREADS * ROUNDS / 5);
+	lab_close(&l);
+}
+
 int
 main(void)
 {
@@ -378,6 +433,7 @@ main(void)
 		    spf_check_compare_of_equals_is_silent_and_free),
 		cmocka_unit_test(
 		    spf_check_compare_escapes_what_the_sender_says),
+		cmocka_unit_test(spf_check_threads_do_not_meet_in_libspf2),
 	};
 
 	return cmocka_run_group_tests_name("spf_check", tests, NULL, NULL);
