@@ -36,8 +36,11 @@ struct gp_spf_check_result gp_spf_check(const struct gp_spf_checker *c,
     struct gp_dns_scope *scope, const struct gp_ip *client, const char *helo,
     const struct gp_spf_identity *id, unsigned *queries_left);
 
-/* gp_spf_libspf2 - the second engine alone (mta/spf_libspf2.c): the same
- * question, the outcome as the builtin engine words it. */
+/*
+ * gp_spf_libspf2 - the second engine alone: the same question, the outcome as
+ * the builtin engine words it.  What the library can not be trusted with
+ * (spf_front.h) is judged by the builtin engine, and the reason says so.
+ */
 void gp_spf_libspf2(const struct gp_spf_query *q, struct gp_dns_scope *scope,
     struct gp_spf_outcome *out);
 
