@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first block serves a typical message; it is kept over a clear. */
-#define BLOCK_BYTES 4096
+/* Blocks double from the first to the last size: a held connection that says
+ * little costs little, and a message soon gets all it needs at once. */
+#define BLOCK_FIRST 512
+#define BLOCK_LAST  4096
 
 struct block {
 	struct block *next;
@@ -71,8 +73,8 @@ gp_arena_clear(struct gp_arena *a)
 		struct block *b = a->blocks;
 
 		a->blocks = b->next;
-		if (keep == NULL && b->size == BLOCK_BYTES)
-			keep = b;
+		if (keep == NULL && b->size <= BLOCK_LAST)
+			keep = b; /* the newest is the largest of these */
 		else
 			free(b);
 	}
@@ -95,23 +97,34 @@ gp_arena_free(struct gp_arena *a)
 	free(a);
 }
 
-/* A request larger than half a block gets a block of its own, behind the
- * current one, so that what is left of the current one stays in use. */
+/* What the next ordinary block has; blocks of an odd size do not count. */
+static size_t
+next_size(const struct gp_arena *a)
+{
+	if (a->blocks == NULL)
+		return BLOCK_FIRST;
+	return a->blocks->size >= BLOCK_LAST / 2 ? BLOCK_LAST
+	                                         : a->blocks->size * 2;
+}
+
+/* A large request gets a block of its own, behind the current one, so that
+ * what is left of the current one stays in use. */
 static struct block *
 block_for(struct gp_arena *a, size_t n)
 {
 	struct block *b = a->blocks;
+	size_t size = next_size(a);
 
 	if (b != NULL && n <= b->size - b->used)
 		return b;
-	if (b != NULL && n > BLOCK_BYTES / 2) {
+	if (b != NULL && n > size / 2) {
 		struct block *own = block_new(n);
 
 		own->next = b->next;
 		b->next = own;
 		return own;
 	}
-	b = block_new(n > BLOCK_BYTES ? n : BLOCK_BYTES);
+	b = block_new(n > size ? n : size);
 	b->next = a->blocks;
 	a->blocks = b;
 	return b;

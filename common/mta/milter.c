@@ -139,7 +139,8 @@ conn_new(SMFICTX *ctx)
 	return c;
 }
 
-/* Which macros, at which stage: so nobody edits the MTA's own lists. */
+/* Which macros, at which stage: so nobody edits the MTA's own lists, and none
+ * is sent that is not read. */
 static void
 ask_for_macros(SMFICTX *ctx)
 {
@@ -151,6 +152,8 @@ ask_for_macros(SMFICTX *ctx)
 		{ SMFIM_HELO, "j" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {verify}" },
 		{ SMFIM_ENVRCPT, "i" },
+		{ SMFIM_DATA, "i" },
+		{ SMFIM_EOH, "i" },
 		{ SMFIM_EOM, "i" },
 	};
 
