@@ -163,7 +163,7 @@ write_ptr(struct writer *w, const struct gp_spf_term *t, struct gp_err *err)
 {
 	char name[GP_DOMAIN_TEXT];
 
-	if (t->spec.p == NULL || t->uses.p ||
+	if (t->spec.p == NULL || (t->uses.p && w->v->validated == NULL) ||
 	    gp_spf_target_name(t->spec, w->v, name) == GP_OK)
 		return write_named(w, "ptr", t, err);
 	gp_buf_adds(w->out, "a:" GP_SPF_NO_NAME);
