@@ -17,7 +17,8 @@ spf_on_mail(struct gp_msg *m)
 {
 	const struct gp_spf_checking *how =
 	    &gp_config_globals(m->session->env->config)->spf;
-	const struct gp_spf_checker checker = { .how = how,
+	const struct gp_spf_checker checker = { .arena = m->arena,
+		.how = how,
 		.metrics = m->session->app->metrics,
 		.receiver = m->session->app->host };
 	struct gp_spf_message *spf = m->state;

@@ -188,6 +188,22 @@ set_direction(struct gp_msg *m, const char *auth_login, bool verified_cert)
 	    m->direction == GP_OUTBOUND, 1);
 }
 
+/* Answers are large and soon done with: they are not held while the message
+ * is, which may be long. */
+static void
+begin_lookups(struct gp_msg *m)
+{
+	m->dns.arena = gp_arena_new();
+}
+
+static void
+end_lookups(struct gp_msg *m)
+{
+	gp_arena_free(m->dns.arena);
+	m->dns.arena = NULL;
+	m->dns.memo = NULL;
+}
+
 void
 gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
     bool verified_cert)
@@ -208,14 +224,16 @@ gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
 	m->sender_readable = gp_addr_parse(gp_str(arg), false, m->arena,
 				 &m->sender, NULL) == GP_OK;
 	m->dns = (struct gp_dns_scope){ .dns = s->env->dns,
-		.arena = m->arena,
 		.deadline_us = gp_clock_us(),
 		.budget = g->resolver.max_queries };
 	set_direction(m, auth_login, verified_cert);
 	s->msg = m;
 	s->priv->state = MESSAGE;
-	if (milter->on_mail != NULL)
+	if (milter->on_mail != NULL) {
+		begin_lookups(m);
 		milter->on_mail(m);
+		end_lookups(m);
+	}
 }
 
 /* -- the log: one line for each decision ------------------------------- */
@@ -294,8 +312,11 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 	else if (gp_addr_parse(gp_str(arg), true, s->msg->arena, &rcpt, NULL) !=
 		 GP_OK)
 		rcpt.domain = NULL;
-	if (v.action == GP_CONTINUE && milter->on_rcpt != NULL)
+	if (v.action == GP_CONTINUE && milter->on_rcpt != NULL) {
+		begin_lookups(s->msg);
 		v = milter->on_rcpt(s->msg, &rcpt);
+		end_lookups(s->msg);
+	}
 	note_monitored(s, &v);
 	count_action(s, &v);
 	if (v.action == GP_CONTINUE)
@@ -438,8 +459,11 @@ gp_session_eom(struct gp_session *s)
 
 	if (!expect(s, states, "end of message"))
 		return broken_verdict(s);
-	if (s->app->milter->on_eom != NULL)
+	if (s->app->milter->on_eom != NULL) {
+		begin_lookups(s->msg);
 		v = s->app->milter->on_eom(s->msg);
+		end_lookups(s->msg);
+	}
 	p->state = DONE;
 	note_monitored(s, &v);
 	count_action(s, &v);

@@ -110,7 +110,9 @@ struct gp_msg {
 	enum gp_direction direction;
 	const char *direction_why;
 	size_t recipients;       /* that nobody of us refused */
-	struct gp_dns_scope dns; /* set its deadline with gp_msg_deadline */
+	struct gp_dns_scope dns; /* for the callback that runs: its answers are
+	                          * gone when it returns; set its deadline
+	                          * with gp_msg_deadline */
 };
 
 struct gp_session {

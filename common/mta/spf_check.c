@@ -160,6 +160,9 @@ gp_spf_check(const struct gp_spf_checker *c, struct gp_dns_scope *scope,
 	gp_metrics_add(c->metrics, counter, (unsigned)out.result, 1);
 	return (struct gp_spf_check_result){ .result = out.result,
 		.domain = id->domain,
-		.reason = out.reason,
-		.explanation = out.explanation };
+		.reason = gp_arena_strdup(c->arena, out.reason),
+		.explanation =
+		    out.explanation == NULL
+			? NULL
+			: gp_arena_strdup(c->arena, out.explanation) };
 }

@@ -22,6 +22,7 @@
 
 /* What a check is made with; borrowed. */
 struct gp_spf_checker {
+	struct gp_arena *arena; /* for what outlives the check */
 	const struct gp_spf_checking *how;
 	struct gp_metrics *metrics; /* may be NULL */
 	const char *receiver;       /* our host name, for %{r} */
@@ -30,7 +31,8 @@ struct gp_spf_checker {
 /*
  * gp_spf_check - check one identity.  `*queries_left` is the number of DNS
  * questions that this message may still ask for SPF (GP_SPF_QUERIES_MAX at
- * first); it is lowered.  Strings of the result live in scope->arena.
+ * first); it is lowered.  Strings of the result live in c->arena; what the
+ * check itself needed lives in scope->arena.
  */
 struct gp_spf_check_result gp_spf_check(const struct gp_spf_checker *c,
     struct gp_dns_scope *scope, const struct gp_ip *client, const char *helo,

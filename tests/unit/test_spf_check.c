@@ -56,7 +56,8 @@ lab_open(struct lab *l, enum gp_engine engine)
 	l->how = (struct gp_spf_checking){ .engine = engine,
 		.max_terms = GP_SPF_TERMS_MAX,
 		.max_voids = GP_SPF_VOIDS_MAX };
-	l->checker = (struct gp_spf_checker){ .how = &l->how,
+	l->checker = (struct gp_spf_checker){ .arena = l->scope.arena,
+		.how = &l->how,
 		.metrics = l->metrics,
 		.receiver = "receiver.test" };
 }
