@@ -19,7 +19,6 @@ ZONE = {
     "servfail.example": "SERVFAIL",
     "timeout.example": "TIMEOUT",
 }
-ADDRESSES = ("strict", "tempfail", "hold", "monitor")
 
 
 def settings(dns, **more):

@@ -21,7 +21,6 @@ ALL_STEPS = 0x1FFFFF
 STAGES = {0: "connect", 1: "helo", 2: "mail", 3: "rcpt", 4: "data", 5: "eom", 6: "eoh"}
 
 FINAL = b"acdrtysf4"  # what ends the wait for an answer
-EDITS = b"+-2behilmqi"
 
 
 class Gone(Exception):

@@ -12,7 +12,6 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-import lab_authres
 import lab_base
 import lab_tap
 import miltermta as m
