@@ -386,6 +386,7 @@ thread(void *arg)
 		struct lab l = *shared;
 
 		l.scope.arena = gp_arena_new();
+		l.checker.arena = l.scope.arena;
 		wrong += check(&l, asked[i % 5].domain).result !=
 		         asked[i % 5].wanted;
 		gp_arena_free(l.scope.arena);
