@@ -438,8 +438,8 @@ def killed(tap, p):
 class Load:
     """Several clients that send until they are told to stop."""
 
-    def __init__(self, p, threads, at_least, seconds):
-        self.p, self.at_least = p, at_least
+    def __init__(self, p, threads, seconds):
+        self.p = p
         self.enough = threading.Event()
         self.end = time.monotonic() + seconds
         self.posted = []
@@ -459,12 +459,12 @@ class Load:
                                      ["u@plain.example"])
                     with self.lock:
                         self.posted.append(one)
-                        if len(self.posted) >= self.at_least:
-                            self.enough.set()
                     if not one.accepted:
                         break
 
     def finish(self):
+        """Stop, and give all that was sent."""
+        self.enough.set()
         self.pool.shutdown()
         for job in self.jobs:
             job.result()
@@ -480,9 +480,10 @@ def not_passed(p, posted):
 def reload_under_load(tap, p):
     good = settings(p.dns)
     log = len(p.postfix.log())
-    load = Load(p, 6, 600, 40)
+    load = Load(p, 6, 40)
     done, failed = 0, []
-    while not load.enough.wait(0.05) and time.monotonic() < load.end:
+    while (done < 20 or len(load.posted) < 300) and time.monotonic() < load.end:
+        load.enough.wait(0.05)  # one reload every 50 ms
         good["spf"] = {"mode": "enforce", "fail": ("tag", "reject")[done % 2]}
         good["resolver"] = dict(good["resolver"], tries=1 + done % 4 // 2)
         p.daemon.set_policy(good)
@@ -492,8 +493,7 @@ def reload_under_load(tap, p):
             failed.append(done)
         done += 1
     posted = load.finish()
-    # how many fit in depends on how fast the mail goes
-    tap.ok(done >= 5 and not failed, "reload under load: %d reloads succeed" % done, repr(failed))
+    tap.ok(done >= 20 and not failed, "reload under load: %d reloads succeed" % done, repr(failed))
     lost = [m.last for m in posted if not m.accepted]
     tap.ok(len(posted) >= 300 and not lost, "reload under load: all messages are accepted (%d)" % len(posted),
            "%d sent, refused: %r" % (len(posted), lost[:5]))
@@ -515,7 +515,7 @@ def wrong_policy(tap, p):
 
 
 def stop_under_load(tap, p):
-    load = Load(p, 6, 100000, 60)
+    load = Load(p, 6, 60)
     lab_base.wait_until(lambda: len(load.posted) > 30, 30, "mail flows")
     with p.session() as s:  # a callback that runs when the signal comes
         p.dns.hold("held.example")
@@ -528,7 +528,6 @@ def stop_under_load(tap, p):
         mail, rcpt = s.reply(), s.reply()
         status = process.wait(10)
         took = time.monotonic() - begin
-    load.enough.set()
     posted = load.finish()
     tap.equal(status, 0, "SIGTERM under load: exit 0")
     tap.ok(took < 6, "SIGTERM under load: within 6 s", "%.1f s" % took)
@@ -543,7 +542,7 @@ def stop_under_load(tap, p):
 
 
 def killed_under_load(tap, p):
-    load = Load(p, 6, 100000, 60)
+    load = Load(p, 6, 60)
     seen = 0
     for _ in range(8):
         lab_base.wait_until(lambda: sum(m.accepted for m in list(load.posted)) > seen + 10, 30,
@@ -552,7 +551,6 @@ def killed_under_load(tap, p):
         restart(p)
         seen = sum(m.accepted for m in list(load.posted))
     lab_base.wait_until(lambda: sum(m.accepted for m in list(load.posted)) > seen + 10, 30, "mail flows")
-    load.enough.set()
     posted = load.finish()
     refused = [m for m in posted if not m.accepted]
     tap.ok(len(posted) > 80, "killed 8 times under load: mail flowed after each (%d, %d put off)" % (
