@@ -45,6 +45,15 @@
 #define GP_AUTHRES_PROPS_MAX   16     /* properties of one result */
 #define GP_COMMENT_DEPTH_MAX   32     /* nested comments */
 
+/* -- DKIM -------------------------------------------------------------- */
+#define GP_DKIM_FIELDS_MAX   64    /* DKIM-Signature fields that we look at */
+#define GP_DKIM_NAMES_MAX    512   /* names of one h= */
+#define GP_DKIM_RSA_BITS_MAX 8192  /* modulus; RFC 8301 asks for 4096 */
+#define GP_DKIM_RSA_E_BYTES  8     /* public exponent */
+#define GP_DKIM_DRIFT_S      300   /* allowance for clocks with t= and x= */
+#define GP_MAILBOXES_MAX     256   /* mailboxes of one field */
+#define GP_KEY_FILE_MAX      65536 /* bytes of a private key's file */
+
 /* -- session ----------------------------------------------------------- */
 #define GP_RCPTS_MAX      10000 /* recipients of one message */
 #define GP_LOG_LINE_MAX   512   /* bytes of one log line */

@@ -34,6 +34,13 @@ gp_policy_for(const struct gp_config *c, const char *domain)
 	return &c->base;
 }
 
+const struct gp_policy *
+gp_config_domains(const struct gp_config *c, size_t *n)
+{
+	*n = c->n_blocks;
+	return c->blocks;
+}
+
 const char *
 gp_config_listen(const struct gp_config *c, const char *daemon)
 {

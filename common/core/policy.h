@@ -18,6 +18,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/ip.h"
+#include "core/dkim_canon.h"
+#include "core/dkim_result.h"
 #include "core/limits.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
@@ -57,11 +59,14 @@ struct gp_spf_checking {
 /* What is said of a signature whose l= leaves the body's end unsigned. */
 enum gp_body_length { GP_BODY_LENGTH_POLICY, GP_BODY_LENGTH_PASS };
 
+/* How signatures are checked, and what the outcome means. */
 struct gp_dkim_checking {
+	enum gp_mode mode;
+	enum gp_disposition on[GP_DKIM_RESULTS]; /* TAG, TEMPFAIL or REJECT */
 	enum gp_engine engine;
 	unsigned max_signatures; /* 1 to 32 */
 	unsigned min_rsa_bits;   /* 1024 to 4096 */
-	enum gp_disposition temperror;
+	int64_t timeout_ms;      /* 1 s to 20 s, all key look-ups together */
 	enum gp_body_length body_length;
 };
 
@@ -120,12 +125,45 @@ struct gp_spf_policy {
 	enum gp_disposition helo_fail;          /* fail of the HELO identity */
 };
 
-enum gp_key_state { GP_KEY_STAGED, GP_KEY_ACTIVE };
+/* a= of a signature that is written. */
+enum gp_signing_algorithm {
+	GP_SIGN_ANY, /* of a key: as its file says */
+	GP_SIGN_RSA_SHA256,
+	GP_SIGN_ED25519_SHA256,
+};
+struct gp_signing_algorithms {
+	size_t n;
+	const enum gp_signing_algorithm *v;
+};
+
+/* c= as one value. */
+enum gp_canons {
+	GP_RELAXED_RELAXED,
+	GP_RELAXED_SIMPLE,
+	GP_SIMPLE_RELAXED,
+	GP_SIMPLE_SIMPLE,
+};
+
+enum gp_on_fragile { GP_FRAGILE_WARN, GP_FRAGILE_REJECT, GP_FRAGILE_SIGN };
+
+/* How mail From: this domain is signed. */
+struct gp_signing_policy {
+	struct gp_signing_algorithms algorithms; /* keys of others wait */
+	enum gp_canons canon;
+	int64_t expire_ms;          /* x= is so far from t=; 0: no x= */
+	struct gp_strings sign;     /* field names, or "default" */
+	struct gp_strings oversign; /* likewise */
+	enum gp_on_fragile on_fragile;
+};
+
+/* A retired key neither signs nor is its file opened. */
+enum gp_key_state { GP_KEY_STAGED, GP_KEY_ACTIVE, GP_KEY_RETIRED };
 
 /* A signing key; d= is the name of its block. */
 struct gp_key_policy {
-	const char *selector; /* s=, normalised as a domain is */
-	const char *file;     /* path of the private key */
+	const char *selector;                /* s=, normalised as a domain is */
+	const char *file;                    /* path of the private key */
+	enum gp_signing_algorithm algorithm; /* that the key must be for */
 	enum gp_key_state state;
 	int64_t activate_after_s; /* with STAGED: not before this time, seconds
 	                           * since 1970; 0: no such time */
@@ -198,6 +236,7 @@ struct gp_policy {
 	const char *profile; /* NULL: none */
 	bool subdomains;     /* the block holds for names below it, too */
 	struct gp_spf_policy spf;
+	struct gp_signing_policy signing;
 	struct gp_senders_policy senders;
 	size_t n_keys;
 	const struct gp_key_policy *keys;
@@ -219,6 +258,9 @@ const struct gp_globals *gp_config_globals(const struct gp_config *c);
  */
 const struct gp_policy *
 gp_policy_for(const struct gp_config *c, const char *domain);
+
+/* gp_config_domains - every domain block, in order of reading. */
+const struct gp_policy *gp_config_domains(const struct gp_config *c, size_t *n);
 
 /* gp_config_listen - the configured socket of a daemon ("spf" ...), or the
  * built-in "unix:/run/gatepost/NAME/milter.sock"; NULL for another name. */

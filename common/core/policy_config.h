@@ -19,6 +19,8 @@ struct gp_config {
 	struct gp_origin origins[GP_GLOBALS_OPTIONS]; /* of the globals */
 	struct gp_policy base;                        /* where no block holds */
 	const struct gp_index *domains;               /* struct gp_policy */
+	size_t n_blocks;
+	const struct gp_policy *blocks; /* the same, in order of reading */
 };
 
 #endif

@@ -5,14 +5,15 @@
 
 #include <string.h>
 
-#define NAME_MAX_BYTES  255
-#define TITLE_MAX_BYTES 64
-#define SOCKET_PATH_MAX 107 /* sun_path of unix(7), with its NUL 108 */
-#define RATE_MAX        1000000000
-#define RATE_MIN_MS     1000
-#define RATE_MAX_MS     (INT64_C(31) * 86400000)
-#define DAY_S           86400
-#define SHOWN_MAX       64
+#define NAME_MAX_BYTES       255
+#define FIELD_NAME_MAX_BYTES 77
+#define TITLE_MAX_BYTES      64
+#define SOCKET_PATH_MAX      107 /* sun_path of unix(7), with its NUL 108 */
+#define RATE_MAX             1000000000
+#define RATE_MIN_MS          1000
+#define RATE_MAX_MS          (INT64_C(31) * 86400000)
+#define DAY_S                86400
+#define SHOWN_MAX            64
 
 bool
 gp_form_line(struct gp_str s, size_t max)
@@ -28,6 +29,27 @@ gp_form_name(struct gp_str s)
 {
 	return s.n > 0 && s.n <= NAME_MAX_BYTES && gp_str_is_text(s) &&
 	       gp_str_find(s, ' ') == s.n;
+}
+
+/* RFC 5322 3.6.8; with the colon within the 78 columns of 2.1.1. */
+bool
+gp_form_field_name(struct gp_str s)
+{
+	static const char *const never[] = { "Return-Path", "Received",
+		"DKIM-Signature", "Authentication-Results", "Received-SPF",
+		"Bcc", "Comments", "Keywords" };
+
+	if (s.n == 0 || s.n > FIELD_NAME_MAX_BYTES ||
+	    gp_str_starts_nocase(s, GP_STR("ARC-")))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!gp_is_print(s.p[i]) || s.p[i] == ' ' || s.p[i] == ':' ||
+		    s.p[i] == ';')
+			return false;
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+		if (gp_str_eq_nocase(s, gp_str(never[i])))
+			return false;
+	return true;
 }
 
 bool

@@ -261,6 +261,7 @@ gp_drafts_merge(struct gp_merge *m)
 	struct gp_index *domains = gp_index_new(arena, m->n_drafts);
 	struct gp_policy *policies =
 	    gp_arena_alloc(arena, m->n_drafts * sizeof(*policies));
+	size_t n = 0;
 
 	merge_base(m);
 	for (const struct gp_draft *d = m->drafts; d != NULL; d = d->next) {
@@ -268,10 +269,12 @@ gp_drafts_merge(struct gp_merge *m)
 			check_parts(m, d, NULL);
 			continue;
 		}
-		merge_domain(m, d, policies);
+		merge_domain(m, d, &policies[n]);
 		if (d->name != NULL)
-			(void)gp_index_put(domains, d->name, policies);
-		policies++;
+			(void)gp_index_put(domains, d->name, &policies[n]);
+		n++;
 	}
 	m->config->domains = domains;
+	m->config->blocks = policies;
+	m->config->n_blocks = n;
 }

@@ -38,7 +38,19 @@ static const struct gp_word elses[] = { { "reject", GP_ELSE_REJECT },
 	{ "tempfail", GP_ELSE_TEMPFAIL }, { "unsigned", GP_ELSE_UNSIGNED },
 	{ NULL, 0 } };
 static const struct gp_word states[] = { { "staged", GP_KEY_STAGED },
-	{ "active", GP_KEY_ACTIVE }, { NULL, 0 } };
+	{ "active", GP_KEY_ACTIVE }, { "retired", GP_KEY_RETIRED },
+	{ NULL, 0 } };
+static const struct gp_word algorithms[] = { { "rsa-sha256",
+						 GP_SIGN_RSA_SHA256 },
+	{ "ed25519-sha256", GP_SIGN_ED25519_SHA256 }, { NULL, 0 } };
+static const struct gp_word canons[] = { { "relaxed/relaxed",
+					     GP_RELAXED_RELAXED },
+	{ "relaxed/simple", GP_RELAXED_SIMPLE },
+	{ "simple/relaxed", GP_SIMPLE_RELAXED },
+	{ "simple/simple", GP_SIMPLE_SIMPLE }, { NULL, 0 } };
+static const struct gp_word fragile_words[] = { { "warn", GP_FRAGILE_WARN },
+	{ "reject", GP_FRAGILE_REJECT }, { "sign", GP_FRAGILE_SIGN },
+	{ NULL, 0 } };
 static const struct gp_word counts[] = { { "recipients", GP_COUNT_RECIPIENTS },
 	{ "messages", GP_COUNT_MESSAGES }, { NULL, 0 } };
 static const struct gp_word stores[] = { { "mem", 0 }, { "lmdb", 0 },
@@ -52,7 +64,9 @@ static const struct gp_word keys[] = { { "domain", GP_BY_DOMAIN },
 #define ACTION_WORDS  "tag, reject, tempfail or hold"
 #define ANSWER_WORDS  "tag, tempfail or reject"
 #define REFUSAL_WORDS "tempfail or reject"
-#define SOCKET_FORM   "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST"
+#define FIELD_FORM                                                             \
+	"\"default\" or names of header fields, none of them a trace field"
+#define SOCKET_FORM "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST"
 
 /* -- options ----------------------------------------------------------- */
 
@@ -183,7 +197,23 @@ static const struct gp_option spf_checking_options[] = {
 	    AT(spf.explanation) },
 };
 
+#define DKIM_ACTION(result, member)                                            \
+	{                                                                      \
+		.name = (result), .kind = GP_WORD, .expected = ANSWER_WORDS,   \
+		.fallback = "tag", .words = answers, AT(member)                \
+	}
 static const struct gp_option dkim_options[] = {
+	{ .name = "mode",
+	    .kind = GP_WORD,
+	    .expected = MODE_WORDS,
+	    .fallback = "enforce",
+	    .words = modes,
+	    AT(dkim.mode) },
+	DKIM_ACTION("none", dkim.on[GP_DKIM_NONE]),
+	DKIM_ACTION("fail", dkim.on[GP_DKIM_FAIL]),
+	DKIM_ACTION("policy", dkim.on[GP_DKIM_POLICY]),
+	DKIM_ACTION("temperror", dkim.on[GP_DKIM_TEMPERROR]),
+	DKIM_ACTION("permerror", dkim.on[GP_DKIM_PERMERROR]),
 	{ .name = "engine",
 	    .kind = GP_WORD,
 	    .expected = "builtin, libopendkim or compare",
@@ -204,12 +234,13 @@ static const struct gp_option dkim_options[] = {
 	    .min = 1024,
 	    .max = 4096,
 	    AT(dkim.min_rsa_bits) },
-	{ .name = "temperror",
-	    .kind = GP_WORD,
-	    .expected = ANSWER_WORDS,
-	    .fallback = "tag",
-	    .words = answers,
-	    AT(dkim.temperror) },
+	{ .name = "timeout",
+	    .kind = GP_DURATION,
+	    .expected = "a time from 1s to 20s",
+	    .fallback = "10s",
+	    .min = 1000,
+	    .max = 20000,
+	    AT(dkim.timeout_ms) },
 	{ .name = "body-length",
 	    .kind = GP_WORD,
 	    .expected = "policy or pass",
@@ -288,6 +319,47 @@ static const struct gp_option block_options[] = {
 	    .expected = "yes or no",
 	    .fallback = "no",
 	    AT(subdomains) },
+	{ .name = "algorithms",
+	    .kind = GP_WORD,
+	    .is_list = true,
+	    .expected = "rsa-sha256, ed25519-sha256 or both",
+	    .fallback = "rsa-sha256, ed25519-sha256",
+	    .words = algorithms,
+	    .min = 1,
+	    AT(signing.algorithms) },
+	{ .name = "canon",
+	    .kind = GP_WORD,
+	    .expected = "relaxed/relaxed, relaxed/simple, simple/relaxed or"
+			" simple/simple",
+	    .fallback = "relaxed/relaxed",
+	    .words = canons,
+	    AT(signing.canon) },
+	{ .name = "expire",
+	    .kind = GP_DURATION,
+	    .expected = "0 for none, or a time from 1h to 365d",
+	    .fallback = "10d",
+	    .or_zero = true,
+	    .min = INT64_C(3600) * 1000,
+	    .max = INT64_C(365) * 24 * 3600 * 1000,
+	    AT(signing.expire_ms) },
+	{ .name = "sign",
+	    .kind = GP_FIELD_NAME,
+	    .is_list = true,
+	    .expected = FIELD_FORM,
+	    .fallback = "default",
+	    AT(signing.sign) },
+	{ .name = "oversign",
+	    .kind = GP_FIELD_NAME,
+	    .is_list = true,
+	    .expected = FIELD_FORM,
+	    .fallback = "default",
+	    AT(signing.oversign) },
+	{ .name = "on-fragile",
+	    .kind = GP_WORD,
+	    .expected = "warn, reject or sign",
+	    .fallback = "warn",
+	    .words = fragile_words,
+	    AT(signing.on_fragile) },
 };
 
 #define SPF_ACTION(result, member)                                             \
@@ -351,9 +423,14 @@ static const struct gp_option key_options[] = {
 	    .required = true,
 	    .expected = "the path of a private key",
 	    AT(file) },
+	{ .name = "algorithm",
+	    .kind = GP_WORD,
+	    .expected = "rsa-sha256 or ed25519-sha256",
+	    .words = algorithms,
+	    AT(algorithm) },
 	{ .name = "state",
 	    .kind = GP_WORD,
-	    .expected = "staged or active",
+	    .expected = "staged, active or retired",
 	    .fallback = "active",
 	    .words = states,
 	    AT(state) },

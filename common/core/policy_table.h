@@ -17,28 +17,29 @@
 enum gp_target { GP_IN_GLOBALS, GP_IN_POLICY, GP_IN_KEY, GP_IN_LIMIT };
 
 /* How many options each of them has. */
-#define GP_GLOBALS_OPTIONS 35
-#define GP_POLICY_OPTIONS  15
-#define GP_KEY_OPTIONS     4
+#define GP_GLOBALS_OPTIONS 41
+#define GP_POLICY_OPTIONS  21
+#define GP_KEY_OPTIONS     5
 #define GP_LIMIT_OPTIONS   6
 
 enum gp_value_kind {
-	GP_WORD,     /* enum, one of `words` */
-	GP_BOOL,     /* bool */
-	GP_NUMBER,   /* unsigned */
-	GP_DURATION, /* int64_t, milliseconds */
-	GP_SIZE,     /* int64_t, bytes */
-	GP_DATE,     /* int64_t, seconds since 1970 at 00:00 UTC */
-	GP_LINE,     /* printable US-ASCII of at most `max` bytes */
-	GP_NAME,     /* text without white space */
-	GP_DOMAIN,   /* normalised */
-	GP_PATH,     /* relative ones begin at the source's directory */
-	GP_SOCKET,   /* where a milter listens */
-	GP_SERVER,   /* address of a name server */
-	GP_STORE,    /* where the limits' state lives */
-	GP_PREFIX,   /* struct gp_prefix */
-	GP_ALIAS,    /* struct gp_alias */
-	GP_RATE,     /* struct gp_rate */
+	GP_WORD,       /* enum, one of `words` */
+	GP_BOOL,       /* bool */
+	GP_NUMBER,     /* unsigned */
+	GP_DURATION,   /* int64_t, milliseconds */
+	GP_SIZE,       /* int64_t, bytes */
+	GP_DATE,       /* int64_t, seconds since 1970 at 00:00 UTC */
+	GP_LINE,       /* printable US-ASCII of at most `max` bytes */
+	GP_NAME,       /* text without white space */
+	GP_FIELD_NAME, /* of a header field that can be signed, or "default" */
+	GP_DOMAIN,     /* normalised */
+	GP_PATH,       /* relative ones begin at the source's directory */
+	GP_SOCKET,     /* where a milter listens */
+	GP_SERVER,     /* address of a name server */
+	GP_STORE,      /* where the limits' state lives */
+	GP_PREFIX,     /* struct gp_prefix */
+	GP_ALIAS,      /* struct gp_alias */
+	GP_RATE,       /* struct gp_rate */
 };
 
 struct gp_word {
@@ -51,6 +52,7 @@ struct gp_option {
 	enum gp_value_kind kind;
 	bool is_list;  /* the value is a structure of a count and an array */
 	bool required; /* must be written */
+	bool or_zero;  /* of a number: 0 is allowed below `min`, too */
 	const char *expected;
 	const char *fallback; /* NULL: unset, which "" means in a file, too */
 	const struct gp_word *words;

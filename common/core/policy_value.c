@@ -75,7 +75,8 @@ static enum gp_rc
 store_in_range(const struct reading *in, enum gp_rc rc, int64_t value,
     void *out)
 {
-	if (rc != GP_OK || value < in->o->min || value > in->o->max)
+	if (rc != GP_OK || value > in->o->max ||
+	    (value < in->o->min && !(value == 0 && in->o->or_zero)))
 		return GP_PERM;
 	memcpy(out, &value, sizeof(value));
 	return GP_OK;
@@ -126,6 +127,8 @@ read_text(const struct reading *in, void *out, struct gp_err *err)
 		good = gp_form_line(text, (size_t)in->o->max);
 	else if (in->o->kind == GP_NAME)
 		good = gp_form_name(text);
+	else if (in->o->kind == GP_FIELD_NAME)
+		good = gp_form_field_name(text);
 	else if (in->o->kind == GP_SOCKET)
 		good = gp_form_socket(text);
 	else if (in->o->kind == GP_SERVER)
@@ -197,6 +200,7 @@ static const struct {
 	[GP_DATE] = { read_date, sizeof(int64_t) },
 	[GP_LINE] = { read_text, sizeof(char *) },
 	[GP_NAME] = { read_text, sizeof(char *) },
+	[GP_FIELD_NAME] = { read_text, sizeof(char *) },
 	[GP_DOMAIN] = { read_text, sizeof(char *) },
 	[GP_PATH] = { read_path, sizeof(char *) },
 	[GP_SOCKET] = { read_text, sizeof(char *) },
@@ -342,6 +346,7 @@ write_word(const struct gp_option *o, const void *at, struct gp_buf *out)
 			return;
 		}
 	}
+	gp_buf_adds(out, "\"\""); /* unset */
 }
 
 static void
@@ -405,6 +410,7 @@ write_element(const struct gp_option *o, const void *at, struct gp_buf *out)
 		return;
 	case GP_LINE:
 	case GP_NAME:
+	case GP_FIELD_NAME:
 	case GP_DOMAIN:
 	case GP_PATH:
 	case GP_SOCKET:

@@ -74,4 +74,13 @@ struct gp_dns_scope {
 enum gp_rc gp_dns_query(struct gp_dns_scope *scope, const char *name,
     enum gp_dns_type type, struct gp_dns_answer *out);
 
+/*
+ * gp_dns_prefetch - start asking and do not wait; whoever asks for the same
+ * later finds the answer, or waits for the rest of the time.  Needs neither
+ * scope->arena nor its budget; not more than one for each question that is
+ * sure to be asked.
+ */
+void gp_dns_prefetch(struct gp_dns_scope *scope, const char *name,
+    enum gp_dns_type type);
+
 #endif

@@ -3,6 +3,8 @@
 
 #include "base/xalloc.h"
 #include "core/direction.h"
+#include "core/dkim_result.h"
+#include "core/fragile.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
 
@@ -45,6 +47,25 @@ static words spf_results = {
 	[GP_SPF_TEMPERROR] = "temperror",
 	[GP_SPF_PERMERROR] = "permerror",
 };
+static words dkim_results = {
+	[GP_DKIM_NONE] = "none",
+	[GP_DKIM_PASS] = "pass",
+	[GP_DKIM_FAIL] = "fail",
+	[GP_DKIM_POLICY] = "policy",
+	[GP_DKIM_TEMPERROR] = "temperror",
+	[GP_DKIM_PERMERROR] = "permerror",
+};
+static words signing_outcomes = { "signed", "kept", "unsigned", "refused" };
+static words fragile_kinds = {
+	[GP_FRAGILE_LONG_LINE] = "long-line",
+	[GP_FRAGILE_BARE_CR] = "bare-cr",
+	[GP_FRAGILE_BARE_LF] = "bare-lf",
+	[GP_FRAGILE_8BIT_HEADER] = "8bit-header",
+	[GP_FRAGILE_REQUOTE] = "requote",
+	[GP_FRAGILE_CUT_FIELD] = "cut-field",
+};
+static words key_cache_results = { "hit", "miss" };
+static words key_states = { "active", "staged", "retired", "promoted" };
 static words cache_results = { "hit", "miss", "shared" };
 static words dns_outcomes = { "ok", "nodata", "nxdomain", "temporary" };
 static words reload_outcomes = { "ok", "failed" };
@@ -106,6 +127,38 @@ static const struct family families[GP_METRICS] = {
 	[GP_M_SPF_SECONDS] = { .name = "gatepost_spf_check_seconds",
 	    .kind = HISTOGRAM,
 	    .help = "Time that one SPF check took." },
+	[GP_M_DKIM_RESULTS] = { .name = "gatepost_dkim_results_total",
+	    .kind = COUNTER,
+	    .help = "DKIM results of single signatures; none: a message"
+		    " without any.",
+	    .label = "result",
+	    .values = dkim_results },
+	[GP_M_DKIM_DIFFERENCES] = { .name = "gatepost_dkim_differences_total",
+	    .kind = COUNTER,
+	    .help = "Signatures on which the two engines did not agree." },
+	[GP_M_DKIM_SECONDS] = { .name = "gatepost_dkim_check_seconds",
+	    .kind = HISTOGRAM,
+	    .help = "Time from the end of a message to its DKIM results." },
+	[GP_M_DKIM_SIGNING] = { .name = "gatepost_dkim_signing_total",
+	    .kind = COUNTER,
+	    .help = "Outbound messages by what became of their signature.",
+	    .label = "outcome",
+	    .values = signing_outcomes },
+	[GP_M_DKIM_FRAGILE] = { .name = "gatepost_dkim_fragile_total",
+	    .kind = COUNTER,
+	    .help = "Outbound messages that an MTA may change on the way.",
+	    .label = "reason",
+	    .values = fragile_kinds },
+	[GP_M_DKIM_KEY_CACHE] = { .name = "gatepost_dkim_key_cache_total",
+	    .kind = COUNTER,
+	    .help = "Decoded public keys by how the cache met them.",
+	    .label = "result",
+	    .values = key_cache_results },
+	[GP_M_DKIM_KEYS] = { .name = "gatepost_dkim_keys",
+	    .kind = GAUGE,
+	    .help = "Signing keys of the policy in force.",
+	    .label = "state",
+	    .values = key_states },
 	[GP_M_DNS_CACHE] = { .name = "gatepost_dns_cache_total",
 	    .kind = COUNTER,
 	    .help = "DNS questions by how the cache met them.",

@@ -30,6 +30,14 @@ enum gp_metric {
 	GP_M_SPF_HELO_RESULTS, /* the same, HELO identity */
 	GP_M_SPF_DIFFERENCES,  /* counter: compare found the engines differ */
 	GP_M_SPF_SECONDS,      /* histogram, us observed */
+	/* DKIM */
+	GP_M_DKIM_RESULTS,     /* counter by enum gp_dkim_result, a signature */
+	GP_M_DKIM_DIFFERENCES, /* counter: compare found the engines differ */
+	GP_M_DKIM_SECONDS,     /* histogram, us observed: end of message */
+	GP_M_DKIM_SIGNING,     /* counter: signed, kept, unsigned, refused */
+	GP_M_DKIM_FRAGILE,     /* counter by enum gp_fragile */
+	GP_M_DKIM_KEY_CACHE,   /* counter: hit, miss */
+	GP_M_DKIM_KEYS,        /* gauge: active, staged, retired, promoted */
 	/* DNS */
 	GP_M_DNS_CACHE,       /* counter: hit, miss, shared (in flight) */
 	GP_M_DNS_ANSWERS,     /* counter: ok, nodata, nxdomain, temporary */

@@ -192,7 +192,7 @@ gp_milter_main(const struct gp_milter *milter, int argc, char **argv)
 	if (code >= 0)
 		return code;
 	if (options.check)
-		return gp_service_check(&options);
+		return gp_service_check(milter, &options);
 	g = gp_xcalloc(1, sizeof(*g));
 	g->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (g->wake_fd < 0)

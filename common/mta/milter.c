@@ -275,10 +275,20 @@ on_rcpt(SMFICTX *ctx, char **argv)
 static sfsistat
 on_header(SMFICTX *ctx, char *name, char *value)
 {
+	const struct conn *c = smfi_getpriv(ctx);
 	struct gp_session *s = enter(ctx);
+	struct gp_buf text;
 
-	if (s != NULL)
+	if (s != NULL && c->leading_space) {
 		gp_session_header(s, name, value);
+	} else if (s != NULL) {
+		/* such an MTA takes one blank away, and puts it back */
+		gp_buf_init(&text, SIZE_MAX);
+		gp_buf_addc(&text, ' ');
+		gp_buf_adds(&text, value);
+		gp_session_header(s, name, gp_buf_cstr(&text));
+		gp_buf_clear(&text);
+	}
 	return leave(SMFIS_NOREPLY);
 }
 

@@ -28,6 +28,7 @@ struct world {
 	atomic_uint refs;
 	struct gp_config *config;
 	struct shared_dns *dns;
+	void (*close)(void *own); /* of env.own; NULL: there is none */
 };
 
 struct gp_service {
@@ -60,6 +61,8 @@ world_unref(struct world *w)
 {
 	if (atomic_fetch_sub(&w->refs, 1) != 1)
 		return;
+	if (w->close != NULL)
+		w->close(w->env.own);
 	dns_unref(w->dns);
 	gp_config_unref(w->config);
 	free(w);
@@ -85,39 +88,76 @@ same_resolver(const struct gp_resolver_policy *a,
 	       a->cache_bytes == b->cache_bytes;
 }
 
-/*
- * A world for this policy, whose reference it takes.  The resolver of `old`
- * (NULL: none) goes on when its options did not change.
- */
-static enum gp_rc
-world_new(struct gp_config *config, struct world *old, struct gp_metrics *m,
-    struct world **out, struct gp_err *err)
+/* The resolver of `old` (NULL: none) goes on when its options did not change;
+ * NULL when one can not be opened. */
+static struct shared_dns *
+dns_for(const struct gp_config *config, const struct world *old,
+    struct gp_metrics *m, struct gp_err *err)
 {
 	const struct gp_resolver_policy *how =
 	    &gp_config_globals(config)->resolver;
-	struct world *w = gp_xcalloc(1, sizeof(*w));
+	struct shared_dns *shared;
+	struct gp_dns *dns;
 
 	if (old != NULL &&
 	    same_resolver(how, &gp_config_globals(old->config)->resolver)) {
-		w->dns = old->dns;
-		atomic_fetch_add(&w->dns->refs, 1);
-	} else {
-		struct gp_dns *dns;
-
-		if (gp_dns_open(how, m, &dns, err) != GP_OK) {
-			gp_config_unref(config);
-			free(w);
-			return GP_PERM;
-		}
-		w->dns = gp_xcalloc(1, sizeof(*w->dns));
-		w->dns->dns = dns;
-		atomic_init(&w->dns->refs, 1);
+		atomic_fetch_add(&old->dns->refs, 1);
+		return old->dns;
 	}
+	if (gp_dns_open(how, m, &dns, err) != GP_OK)
+		return NULL;
+	shared = gp_xcalloc(1, sizeof(*shared));
+	shared->dns = dns;
+	atomic_init(&shared->refs, 1);
+	return shared;
+}
+
+/* What the milter itself needs with a policy. */
+static enum gp_rc
+open_own(const struct gp_milter *milter, const struct gp_config *config,
+    const void *old, struct gp_metrics *m, void **own,
+    struct gp_problems *problems)
+{
+	*own = NULL;
+	return milter->open == NULL
+	           ? GP_OK
+	           : milter->open(config, old, m, own, problems);
+}
+
+/*
+ * A world for this policy, whose reference it takes.  `old` is what it will
+ * replace, or NULL.  GP_PERM: what is wrong was added to `problems`.
+ */
+static enum gp_rc
+world_new(const struct gp_service *s, struct gp_config *config,
+    const struct world *old, struct world **out, struct gp_problems *problems)
+{
+	const struct gp_milter *milter = s->app.milter;
+	struct world *w = gp_xcalloc(1, sizeof(*w));
+	struct gp_err err;
+
 	w->config = config;
-	w->env = (struct gp_env){ .config = config, .dns = w->dns->dns };
+	if (open_own(milter, config, old == NULL ? NULL : old->env.own,
+		s->app.metrics, &w->env.own, problems) != GP_OK)
+		goto no_own;
+	w->dns = dns_for(config, old, s->app.metrics, &err);
+	if (w->dns == NULL)
+		goto no_dns;
+	w->close = milter->close;
+	w->env.config = config;
+	w->env.dns = w->dns->dns;
 	atomic_init(&w->refs, 1);
 	*out = w;
 	return GP_OK;
+no_dns:
+	gp_problems_add(problems,
+	    (struct gp_origin){ .file = s->options->config }, "%s", err.msg);
+	if (milter->close != NULL)
+		milter->close(w->env.own);
+no_own:
+	gp_config_unref(config);
+	free(w);
+	return GP_PERM;
 }
 
 struct gp_env *
@@ -167,14 +207,13 @@ log_lines(enum gp_log_level level, const char *text)
 	}
 }
 
-static bool
+static void
 refuse_reload(struct gp_service *s, struct gp_buf *out, const char *problems)
 {
 	gp_buf_adds(out, problems);
 	log_lines(GP_LOG_ERROR, problems);
 	gp_log(GP_LOG_ERROR, "reload failed; the old policy stays in force");
 	remember_outcome(s, problems);
-	return false;
 }
 
 /* What a running daemon can not change is said, not silently ignored. */
@@ -198,18 +237,13 @@ reload(struct gp_service *s, struct gp_buf *out)
 	struct gp_config *config;
 	struct world *fresh;
 	struct world *old;
-	struct gp_err err;
 	bool ok = false;
 
 	gp_daemon_notify("RELOADING=1");
 	gp_problems_init(&problems);
-	if (gp_policy_load(s->options->config, &config, &problems) != GP_OK) {
-		(void)refuse_reload(s, out, gp_buf_cstr(&problems.text));
-		goto out;
-	}
-	if (world_new(config, s->world, s->app.metrics, &fresh, &err) !=
-	    GP_OK) {
-		(void)refuse_reload(s, out, err.msg);
+	if (gp_policy_load(s->options->config, &config, &problems) != GP_OK ||
+	    world_new(s, config, s->world, &fresh, &problems) != GP_OK) {
+		refuse_reload(s, out, gp_buf_cstr(&problems.text));
 		goto out;
 	}
 	note_restart(s, config, out);
@@ -293,6 +327,20 @@ say(const struct gp_options *o, int code, const char *what)
 	return code;
 }
 
+static void
+say_problems(const struct gp_options *o, const struct gp_problems *problems)
+{
+	struct gp_str rest = gp_buf_str(&problems->text);
+
+	while (rest.n > 0) {
+		struct gp_str line = gp_str_split(&rest, '\n');
+
+		if (line.n > 0)
+			(void)fprintf(stderr, "%s: %.*s\n", o->program,
+			    GP_STR_ARG(line));
+	}
+}
+
 static int
 load(const struct gp_options *o, struct gp_config **config)
 {
@@ -301,27 +349,28 @@ load(const struct gp_options *o, struct gp_config **config)
 
 	gp_problems_init(&problems);
 	rc = gp_policy_load(o->config, config, &problems);
-	if (rc != GP_OK) {
-		struct gp_str rest = gp_buf_str(&problems.text);
-
-		while (rest.n > 0) {
-			struct gp_str line = gp_str_split(&rest, '\n');
-
-			if (line.n > 0)
-				(void)fprintf(stderr, "%s: %.*s\n", o->program,
-				    GP_STR_ARG(line));
-		}
-	}
+	say_problems(o, &problems);
 	gp_problems_clear(&problems);
 	return rc == GP_OK ? 0 : EX_CONFIG;
 }
 
 int
-gp_service_check(const struct gp_options *o)
+gp_service_check(const struct gp_milter *milter, const struct gp_options *o)
 {
 	struct gp_config *config = NULL;
+	struct gp_problems problems;
+	void *own = NULL;
 	int code = load(o, &config);
 
+	if (code != 0)
+		return code;
+	gp_problems_init(&problems);
+	if (open_own(milter, config, NULL, NULL, &own, &problems) != GP_OK)
+		code = EX_CONFIG;
+	else if (milter->close != NULL)
+		milter->close(own);
+	say_problems(o, &problems);
+	gp_problems_clear(&problems);
 	gp_config_unref(config);
 	return code;
 }
@@ -366,6 +415,7 @@ open_parts(struct gp_service *s, struct gp_config *config)
 {
 	const struct gp_globals *g = gp_config_globals(config);
 	const struct gp_options *o = s->options;
+	struct gp_problems problems;
 	struct gp_err err;
 	char path[512];
 	enum gp_rc rc;
@@ -377,8 +427,13 @@ open_parts(struct gp_service *s, struct gp_config *config)
 		gp_config_unref(config);
 		return say(o, rc == GP_TEMP ? EX_TEMPFAIL : EX_CONFIG, err.msg);
 	}
-	if (world_new(config, NULL, s->app.metrics, &s->world, &err) != GP_OK)
-		return say(o, EX_CONFIG, err.msg);
+	/* as the user that a reload will be */
+	gp_problems_init(&problems);
+	rc = world_new(s, config, NULL, &s->world, &problems);
+	say_problems(o, &problems);
+	gp_problems_clear(&problems);
+	if (rc != GP_OK)
+		return EX_CONFIG;
 	(void)snprintf(path, sizeof(path), "%s/control.sock", o->runtime_dir);
 	if (gp_control_open(path, on_request, s, &s->control, &err) != GP_OK)
 		return say(o, EX_CONFIG, err.msg);

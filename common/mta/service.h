@@ -18,10 +18,11 @@
 struct gp_service;
 
 /*
- * gp_service_check - read the policy and print every problem on stderr.
- * Returns 0, or 78 (EX_CONFIG).
+ * gp_service_check - read the policy, open what the milter needs with it, and
+ * print every problem on stderr.  Returns 0, or 78 (EX_CONFIG).
  */
-int gp_service_check(const struct gp_options *o);
+int
+gp_service_check(const struct gp_milter *milter, const struct gp_options *o);
 
 /*
  * gp_service_start - everything before the milter's socket: policy, folders,

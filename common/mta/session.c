@@ -227,6 +227,9 @@ gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
 		.deadline_us = gp_clock_us(),
 		.budget = g->resolver.max_queries };
 	set_direction(m, auth_login, verified_cert);
+	m->login = auth_login == NULL
+	               ? ""
+	               : copy_or_null(m->arena, auth_login, GP_PATH_MAX);
 	s->msg = m;
 	s->priv->state = MESSAGE;
 	if (milter->on_mail != NULL) {
@@ -431,7 +434,8 @@ add_effect(struct gp_session *s, enum gp_effect_kind kind)
 		p->effects = gp_xrealloc(p->effects, p->cap_effects,
 		    sizeof(*p->effects));
 	}
-	p->effects[p->n_effects] = (struct gp_effect){ .kind = kind };
+	p->effects[p->n_effects] =
+	    (struct gp_effect){ .kind = kind, .order = p->n_effects };
 	return &p->effects[p->n_effects++];
 }
 
@@ -447,7 +451,7 @@ compare_effects(const void *a, const void *b)
 		return x->kind < y->kind ? -1 : 1;
 	if (x->index != y->index)
 		return x->index > y->index ? -1 : 1;
-	return 0;
+	return x->order < y->order ? -1 : 1;
 }
 
 struct gp_verdict
@@ -530,13 +534,10 @@ gp_msg_drop_forged_authres(struct gp_msg *m)
 
 	for (size_t i = 0; i < s->priv->n_claims; i++) {
 		const struct claim *c = &s->priv->claims[i];
-		struct gp_effect *e;
 
 		if (sealed(m, c))
 			continue;
-		e = add_effect(s, GP_EFFECT_DELETE);
-		e->name = GP_AUTHRES_NAME;
-		e->index = c->index;
+		gp_msg_delete_field(m, GP_AUTHRES_NAME, c->index);
 		gp_metrics_add(s->app->metrics, GP_M_FORGED, 0, 1);
 	}
 }
@@ -545,7 +546,6 @@ void
 gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar)
 {
 	const struct gp_seal_facts facts = seal_facts(m);
-	struct gp_effect *e;
 	struct gp_buf text;
 
 	if (ar->n == 0)
@@ -555,10 +555,26 @@ gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar)
 	    m->arena);
 	gp_buf_init(&text, GP_FIELD_MAX);
 	gp_authres_format(ar, &text);
-	e = add_effect(m->session, GP_EFFECT_INSERT);
-	e->name = GP_AUTHRES_NAME;
-	e->value = gp_arena_strdup(m->arena, gp_buf_cstr(&text));
+	gp_msg_insert_field(m, GP_AUTHRES_NAME, gp_buf_cstr(&text));
 	gp_buf_clear(&text);
+}
+
+void
+gp_msg_insert_field(struct gp_msg *m, const char *name, const char *value)
+{
+	struct gp_effect *e = add_effect(m->session, GP_EFFECT_INSERT);
+
+	e->name = gp_arena_strdup(m->arena, name);
+	e->value = gp_arena_strdup(m->arena, value);
+}
+
+void
+gp_msg_delete_field(struct gp_msg *m, const char *name, unsigned index)
+{
+	struct gp_effect *e = add_effect(m->session, GP_EFFECT_DELETE);
+
+	e->name = gp_arena_strdup(m->arena, name);
+	e->index = index;
 }
 
 void

@@ -66,6 +66,17 @@ struct gp_milter {
 	struct gp_verdict (*on_eom)(struct gp_msg *m);
 	/* add " key=value" about this message to its log line */
 	void (*describe)(const struct gp_msg *m, struct gp_logline *line);
+
+	/*
+	 * What it needs besides the policy (keys, tables), opened whenever a
+	 * policy is read and part of it from then on: GP_PERM with `problems`
+	 * refuses the policy.  `old` is what it replaces, NULL at the start
+	 * and for --check, where `metrics` is NULL, too.  Both NULL: nothing.
+	 */
+	enum gp_rc (*open)(const struct gp_config *config, const void *old,
+	    struct gp_metrics *metrics, void **out,
+	    struct gp_problems *problems);
+	void (*close)(void *own);
 };
 
 /* The process: what all sessions share. */
@@ -80,6 +91,7 @@ struct gp_app {
 struct gp_env {
 	const struct gp_config *config;
 	struct gp_dns *dns;
+	void *own; /* what the milter's open() made; NULL without one */
 };
 
 struct gp_connect {
@@ -95,8 +107,9 @@ enum gp_effect_kind { GP_EFFECT_DELETE, GP_EFFECT_INSERT, GP_EFFECT_HOLD };
 struct gp_effect {
 	enum gp_effect_kind kind;
 	const char *name;  /* header name; HOLD: the reason */
-	const char *value; /* INSERT: value without the leading space */
+	const char *value; /* INSERT: what follows the colon and one blank */
 	unsigned index;    /* DELETE: from 1, among fields of that name */
+	size_t order;      /* of recording */
 };
 
 /* One message; lives in its own arena until the next MAIL, abort or close. */
@@ -109,7 +122,8 @@ struct gp_msg {
 	const char *queue_id; /* "" until the MTA gives one */
 	enum gp_direction direction;
 	const char *direction_why;
-	size_t recipients;       /* that nobody of us refused */
+	const char *login; /* {auth_authen} as the MTA gave it; "": none */
+	size_t recipients; /* that nobody of us refused */
 	struct gp_dns_scope dns; /* for the callback that runs: its answers are
 	                          * gone when it returns; set its deadline
 	                          * with gp_msg_deadline */
@@ -147,6 +161,9 @@ void gp_session_body(struct gp_session *s, const void *p, size_t n);
 struct gp_verdict gp_session_eom(struct gp_session *s);
 void gp_session_abort(struct gp_session *s);
 
+/* gp_session_header: `value` is all that follows the colon, with its leading
+ * blank. */
+
 /* gp_session_queue_id - {i} of the message, when the MTA knows it (Postfix:
  * from DATA on); NULL is ignored. */
 void gp_session_queue_id(struct gp_session *s, const char *queue_id);
@@ -168,6 +185,15 @@ void gp_msg_drop_forged_authres(struct gp_msg *m);
 /* gp_msg_add_authres - insert the results on top, sealed; nothing when
  * ar->n is 0.  ar->id is filled in. */
 void gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar);
+
+/* gp_msg_insert_field - put a field on top of the header.  `value` is what
+ * follows the colon and one blank; folds are "\n\t".  Of several the last one
+ * ends up on top. */
+void gp_msg_insert_field(struct gp_msg *m, const char *name, const char *value);
+
+/* gp_msg_delete_field - take the field out that is number `index`, from 1,
+ * among those of that name. */
+void gp_msg_delete_field(struct gp_msg *m, const char *name, unsigned index);
 
 /* gp_msg_hold - quarantine the message, for this reason. */
 void gp_msg_hold(struct gp_msg *m, const char *reason);

@@ -1,0 +1,63 @@
+/*
+ * mailbox - address lists of header fields, and the author of a message.
+ *
+ * One strict reader of RFC 5322 3.4 (comments, folding, quoted strings,
+ * encoded words as plain atoms, groups, the obsolete route) that never guesses:
+ * a field is read whole or not at all, so no two parts of gatepost can see two
+ * different authors.
+ *
+ * Source:   RFC 5322 sections 3.2, 3.4, 4.4; RFC 6532; RFC 9989 section 11.5.
+ * Purity:   pure.
+ * Threads:  reentrant.
+ */
+#ifndef GP_CORE_MAILBOX_H
+#define GP_CORE_MAILBOX_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "core/header.h"
+
+struct gp_mailbox {
+	struct gp_str local; /* unquoted; not empty unless written as "" */
+	const char *domain;  /* normalised; a literal as gp_addr writes it */
+	bool is_literal;
+};
+
+struct gp_mailboxes {
+	size_t n;
+	const struct gp_mailbox *v; /* in order, groups opened */
+};
+
+/*
+ * gp_mailboxes_parse - the value of From, To, Cc ..., folded or not; memory
+ * from `arena`.
+ * GP_OK    *out is complete, n at least 1.
+ * GP_NONE  well-formed, and no mailbox in it (empty groups only).
+ * GP_PERM  not by the grammar, an address without a domain, a domain that is
+ *          none, or over a bound; err has the clause for a report; out->n
+ *          is 0.
+ */
+GP_MUST_USE enum gp_rc gp_mailboxes_parse(struct gp_str value,
+    struct gp_arena *arena, struct gp_mailboxes *out, struct gp_err *err);
+
+/* Who wrote the message, by all its From fields. */
+struct gp_author {
+	size_t fields;              /* From fields */
+	struct gp_mailboxes all;    /* of every From field that could be read */
+	size_t n_domains;           /* different ones among them */
+	const char *const *domains; /* in order of appearance */
+	const char *domain; /* the Author Domain; NULL unless there is one */
+};
+
+/*
+ * gp_author_find - look at the From fields.
+ * GP_OK    one field, readable, one domain (RFC 9989's Author Domain): it is
+ *          in out->domain.
+ * GP_NONE  no From field, or one without a mailbox.
+ * GP_PERM  several fields, several domains, or one that can not be read;
+ *          out->all has what could be read.  err says why for GP_NONE, too.
+ */
+GP_MUST_USE enum gp_rc gp_author_find(const struct gp_header *h,
+    struct gp_arena *arena, struct gp_author *out, struct gp_err *err);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * key_file - a private key from its file, trusted as far as the file is.
+ *
+ * Owner and mode are those of the open descriptor, so nobody can put another
+ * file in their place afterwards.
+ *
+ * Blocking: file I/O.
+ * Threads:  any.
+ */
+#ifndef GP_IO_KEY_FILE_H
+#define GP_IO_KEY_FILE_H
+
+#include "io/crypto.h"
+
+/*
+ * gp_key_file_load - open, check, read, decode; the text is wiped afterwards.
+ *
+ * Accepted: a regular file (also behind a symbolic link) of root, of this
+ * process's user or, when that is root, of a system user (below 1000); no
+ * access for others, no writing for the group.
+ * GP_PERM: not so, not readable, or no key; err names the path, what is wrong
+ * and the exact chmod or chown.  GP_TEMP: out of descriptors, I/O error.
+ */
+GP_MUST_USE enum gp_rc gp_key_file_load(const char *path,
+    struct gp_private_key **out, struct gp_err *err);
+
+#endif
