@@ -33,7 +33,7 @@ struct gp_header {
 };
 
 /* gp_header_add - a copy of the field, behind the others, in `arena` (always
- * the same one). */
+ * the same one).  Behind a field that did not fit none is kept. */
 void gp_header_add(struct gp_header *h, struct gp_arena *arena,
     struct gp_str name, struct gp_str value);
 

@@ -30,7 +30,8 @@ struct gp_taglist {
 
 /*
  * gp_taglist_parse - the whole of `text`.  FWS is SP and HTAB, and a line end
- * (CRLF, or LF alone as a milter sees it) that white space follows.
+ * (CRLF, or LF alone as a milter sees it) that white space follows; it may
+ * also stand behind the ";" that ends the list, where the grammar has none.
  * GP_OK: *out is complete.  GP_PERM: no tag list, a tag twice, or more than
  * GP_TAGS_MAX; err says which, and out has the tags before that place, so
  * that a report can still name a domain.
