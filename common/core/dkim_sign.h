@@ -30,6 +30,7 @@ struct gp_dkim_plan {
 	const struct gp_policy *policy; /* the block; NULL: none applies */
 	struct gp_author author;
 	bool sign;
+	bool bounce;     /* of the MTA: never refused */
 	const char *why; /* clause, never NULL: "block DOMAIN" or why not */
 	struct gp_verdict verdict; /* `continue`, or the refusal */
 };
@@ -37,11 +38,11 @@ struct gp_dkim_plan {
 /*
  * gp_dkim_plan - decide at the end of the header.
  *
- * Not signed, and let through: no From:, several From: fields or domains, one
- * that can not be read, no block for the domain, a block without keys, a
- * header of which fields are missing (h->over).  Before that, whoever may not
- * send as one of the readable From: domains is treated as its `else` says, so
- * that a second From: is no way around it.
+ * Not signed, and let through (out->why says so): no From:, several From:
+ * fields or domains, one that can not be read, no block for the domain, a block
+ * without keys, a header of which fields are missing (h->over).  Before that,
+ * whoever may not send as one of the readable From: domains is treated as its
+ * `else` says, so that a second From: is no way around it.
  */
 void
 gp_dkim_plan(const struct gp_config *config, const struct gp_dkim_outbound *m,

@@ -47,7 +47,7 @@
 
 /* -- DKIM -------------------------------------------------------------- */
 #define GP_DKIM_FIELDS_MAX   64    /* DKIM-Signature fields that we look at */
-#define GP_DKIM_NAMES_MAX    512   /* names of one h= */
+#define GP_DKIM_NAMES_MAX    1100  /* names of one h=: GP_FIELDS_MAX and some */
 #define GP_DKIM_RSA_BITS_MAX 8192  /* modulus; RFC 8301 asks for 4096 */
 #define GP_DKIM_RSA_E_BYTES  8     /* public exponent */
 #define GP_DKIM_DRIFT_S      300   /* allowance for clocks with t= and x= */

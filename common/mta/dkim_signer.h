@@ -51,4 +51,9 @@ struct gp_dkim_signed {
 const struct gp_dkim_signed *
 gp_dkim_signer_end(struct gp_dkim_signer *s, struct gp_dns_scope *scope);
 
+/* gp_dkim_signed_describe - " dkim=signed d=... s=... by=... rule=..." for the
+ * log. */
+void gp_dkim_signed_describe(const struct gp_dkim_signed *done,
+    struct gp_logline *line);
+
 #endif
