@@ -53,6 +53,9 @@ typedef void (*gp_dkim_emit_fn)(void *arg, const char *p, size_t n);
 /* No bound on what is emitted. */
 #define GP_DKIM_NO_LIMIT UINT64_MAX
 
+/* What is copied together before it is handed on, octets. */
+#define GP_DKIM_STAGE 1024
+
 struct gp_dkim_body {
 	enum gp_dkim_canon canon;
 	gp_dkim_emit_fn emit;
@@ -60,10 +63,15 @@ struct gp_dkim_body {
 	uint64_t limit; /* octets emitted at most (l=) */
 	uint64_t total; /* canonical octets so far, emitted or not; after the
 	                 * end: of the whole body */
-	uint64_t empty_lines; /* seen, and not known to be inside yet */
-	bool blank;           /* white space that was not handed on yet */
-	bool cr;              /* the last octet was CR */
-	bool in_line;         /* the line that has begun has content */
+
+	/* private: what may turn out to be nothing, in this order */
+	uint64_t line_ends; /* CRLF that may be the last of the body */
+	bool blank;         /* then white space that may end its line */
+	bool cr;            /* then CR, the last octet */
+
+	/* private: short pieces that are handed on together */
+	size_t staged;
+	char stage[GP_DKIM_STAGE];
 };
 
 void gp_dkim_body_init(struct gp_dkim_body *b, enum gp_dkim_canon canon,
