@@ -62,11 +62,13 @@ class Daemon:
     """One daemon in its own folders below the lab's.
 
     `user` runs it as somebody else (needs root); `group` is the group of its
-    folders, so that an MTA of that group reaches the socket.
+    folders, so that an MTA of that group reaches the socket.  `beside` is a
+    daemon whose state folder, and so whose seal, it shares.  `keys` are
+    private keys in PEM by the name that the policy calls their files.
     """
 
     def __init__(self, lab, settings, program=None, name="spf", label=None,
-                 user=None, group=None, env=None, start=True):
+                 user=None, group=None, env=None, start=True, beside=None, keys=None):
         self.name = name
         self.program = program or binary(name)
         self.label = label or name
@@ -75,6 +77,7 @@ class Daemon:
         self.socket = os.path.join(self.run_dir, "milter.sock")
         self.control = os.path.join(self.run_dir, "control.sock")
         self.conf = os.path.join(self.dir, "etc", "gatepost.conf")
+        self.state = beside.state if beside else os.path.join(self.dir, "state")
         self.user, self.env = user, dict(os.environ, **(env or {}))
         self.process = None
         for part in ("run", "state", "etc"):
@@ -83,6 +86,8 @@ class Daemon:
             os.chmod(path, 0o2750 if part == "run" and group else 0o750)
             if user:
                 shutil.chown(path, user, group or "nogroup")
+        for file, pem in (keys or {}).items():
+            self.write_key(file, pem)
         if user:
             os.chmod(self.dir, 0o755)
             # the tree may lie in a folder that only root can enter
@@ -101,10 +106,24 @@ class Daemon:
         os.chmod(self.conf + ".new", 0o644)
         os.rename(self.conf + ".new", self.conf)
 
+    def key_path(self, file):
+        return os.path.join(self.dir, "etc", file)
+
+    def write_key(self, file, pem, mode=0o600):
+        """A private key beside the policy, of the daemon's user."""
+        path = self.key_path(file)
+        with open(path + ".new", "wb") as f:
+            os.fchmod(f.fileno(), mode)
+            f.write(pem)
+        if self.user:
+            shutil.chown(path + ".new", self.user)
+        os.rename(path + ".new", path)
+        return path
+
     def argv(self, *more):
         return [self.program, "--config", self.conf, "--foreground",
                 "--socket", "unix:" + self.socket,
-                "--state-dir", os.path.join(self.dir, "state"),
+                "--state-dir", self.state,
                 "--runtime-dir", self.run_dir, *more]
 
     def spawn(self, *more):

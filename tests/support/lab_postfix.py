@@ -3,6 +3,10 @@ loopback only, nothing of /etc/postfix is read or written.
 
 It takes mail for every domain and relays it to a sink; XCLIENT is allowed,
 so that a test is any client it likes to be.  Needs root, as master(8) does.
+
+With `login`, a second port takes mail only from clients that log in, and what
+comes in by it or by sendmail(1) goes on to the first port by SMTP, from
+ONWARD: one Postfix is the sender's relay and the receiver's MX.
 """
 import json
 import os
@@ -62,10 +66,11 @@ milter_connect_timeout = 5s
 milter_macro_daemon_name = $myhostname
 smtpd_milters = {milter}
 non_smtpd_milters = {milter}
+internal_mail_filter_classes = bounce
 """
 MASTER = """\
 127.0.0.1:{port} inet n - n - 60 smtpd
-pickup    unix  n - n 1 1 pickup
+pickup    unix  n - n 1 1 pickup{onward}
 cleanup   unix  n - n - 0 cleanup
 qmgr      unix  n - n 300 1 qmgr
 tlsmgr    unix  - - n 1000? 1 tlsmgr
@@ -85,6 +90,20 @@ anvil     unix  - - n - 1 anvil
 scache    unix  - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
+SUBMISSION = """\
+127.0.0.1:{port} inet n - n - 60 smtpd
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_sasl_type=dovecot
+  -o smtpd_sasl_path={login}
+  -o smtpd_sasl_security_options=noanonymous
+  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
+  -o milter_macro_daemon_name=SUBMISSION{onward}
+onward    unix  - - n - - smtp
+  -o myhostname={host}
+  -o smtp_bind_address={address}
+"""
+# what is submitted comes to the MX from here
+ONWARD = "127.0.0.25"
 QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
           "incoming", "private", "saved", "trace")
 
@@ -100,30 +119,41 @@ def why_not():
 
 class Postfix:
     """`milter` as in smtpd_milters.  `other` is the same for a second port,
-    `other_port`, by which the same Postfix takes mail through that one."""
+    `other_port`, by which the same Postfix takes mail through that one.
+    `login` is the socket that knows the passwords (lab_sasl); with it there is
+    `submit_port`, of the host `submit_host`."""
 
-    def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None):
+    def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None, login=None,
+                 submit_host="submit.lab.example"):
         self.dir = lab.path("postfix")
         self.etc = os.path.join(self.dir, "etc")
         self.port = lab_base.free_port()
         self.other_port = lab_base.free_port() if other else None
-        self._files(lab, sink_port, milter, host, other)
+        self.submit_port = lab_base.free_port() if login else None
+        self._files(lab, sink_port, milter, host, other, login, submit_host)
         self.daemons = self._postconf("-h", "daemon_directory")
         self.commands = self._postconf("-h", "command_directory")
         self.pid = None
         lab.own(self)
         self._start()
 
-    def _files(self, lab, sink_port, milter, host, other):
+    def _services(self, other, login, submit_host):
+        onward = "\n  -o content_filter=onward:[127.0.0.1]:%d" % self.port if login else ""
+        services = MASTER.format(port=self.port, onward=onward)
+        if other:
+            services += "127.0.0.1:%d inet n - n - 60 smtpd\n  -o smtpd_milters=%s\n" % (
+                self.other_port, other)
+        if login:
+            services += SUBMISSION.format(port=self.submit_port, login=login, onward=onward,
+                                          host=submit_host, address=ONWARD)
+        return services
+
+    def _files(self, lab, sink_port, milter, host, other, login, submit_host):
         owner = pwd.getpwnam("postfix")
         drop = grp.getgrnam("postdrop").gr_gid
         lab.write("postfix/etc/main.cf", MAIN.format(
             dir=self.dir, host=host, sink=sink_port, milter=milter))
-        services = MASTER.format(port=self.port)
-        if other:
-            services += "127.0.0.1:%d inet n - n - 60 smtpd\n  -o smtpd_milters=%s\n" % (
-                self.other_port, other)
-        lab.write("postfix/etc/master.cf", services)
+        lab.write("postfix/etc/master.cf", self._services(other, login, submit_host))
         lab.write("postfix/etc/dynamicmaps.cf", "")
         spool = os.path.join(self.dir, "spool")
         os.makedirs(os.path.join(spool, "pid"))
@@ -176,9 +206,11 @@ class Postfix:
         self._run(os.path.join(self.commands, "postqueue"), "-c", self.etc, "-f")
 
     def sendmail(self, sender, rcpts, message):
-        """Submit as a local program does, not by SMTP."""
-        return self._run("/usr/sbin/sendmail", "-C", self.etc, "-i", "-f", sender, "--",
-                         *rcpts, input=message, timeout=30)
+        """Submit as a local program does, not by SMTP; with no recipients, to
+        those of the header."""
+        to = ["--", *rcpts] if rcpts else ["-t"]
+        return self._run("/usr/sbin/sendmail", "-C", self.etc, "-i", "-f", sender, *to,
+                         input=message, timeout=30)
 
     def stop(self):
         if not self.pid:

@@ -150,8 +150,12 @@ class Delivered:
         return self.raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2]
 
 
+# the sink has nobody there, so mail to this domain bounces
+NOWHERE = "nowhere.example"
+
+
 class Sink:
-    """An SMTP server that takes everything and remembers it."""
+    """An SMTP server that takes everything else and remembers it."""
 
     def __init__(self):
         self.messages = []
@@ -183,6 +187,8 @@ class Sink:
             elif word.startswith(b"MAIL"):
                 sender, rcpts = path_of(raw), []
                 out.write(b"250 ok\r\n")
+            elif word.startswith(b"RCPT") and path_of(raw).endswith("@" + NOWHERE):
+                out.write(b"550 5.1.1 nobody there\r\n")
             elif word.startswith(b"RCPT"):
                 rcpts.append(path_of(raw))
                 out.write(b"250 ok\r\n")
@@ -206,12 +212,14 @@ class Sink:
         with self.changed:
             return [m for m in self.messages if m.id == ident]
 
-    def wait(self, ident, seconds=20):
-        """The first delivery with that X-Lab-Id, or None."""
+    def wait(self, wanted, seconds=20):
+        """The first delivery with that X-Lab-Id (or that a function accepts),
+        or None."""
         end = time.monotonic() + seconds
+        accepts = wanted if callable(wanted) else lambda m: m.id == wanted
         with self.changed:
             while True:
-                found = next((m for m in self.messages if m.id == ident), None)
+                found = next((m for m in self.messages if accepts(m)), None)
                 left = end - time.monotonic()
                 if found or left <= 0:
                     return found
