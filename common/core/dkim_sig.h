@@ -26,8 +26,9 @@ const char *gp_dkim_algorithm_name(enum gp_dkim_algorithm a);
 
 /* A signature as read; memory from the arena, or borrowed from the value. */
 struct gp_dkim_sig {
-	struct gp_str a;      /* a= as written; empty: absent */
-	struct gp_str b;      /* b= without white space; empty: absent */
+	struct gp_str a;      /* a= as written; empty: absent, or no token */
+	struct gp_str b;      /* b= without white space; empty: absent, or
+	                       * with other letters than those of base64 */
 	const char *domain;   /* d=, normalised (A-labels); NULL: none */
 	const char *selector; /* s=, likewise */
 	enum gp_dkim_algorithm algorithm;
@@ -73,9 +74,10 @@ struct gp_dkim_draft {
 
 /*
  * gp_dkim_sig_format - append the field's value, beginning with a blank,
- * folded with "\n\t" before column 78, the b= tag last.  `b` is the raw
- * signature; with n == 0 the b= tag is empty: what is hashed, and identical
- * up to that tag's value.  Never writes l=, z= or i=.
+ * folded with "\n\t" before column 78 (a domain or a name in h= that is longer
+ * than a line stays whole), the b= tag last.  `b` is the raw signature; with
+ * n == 0 the b= tag is empty: what is hashed, and identical up to that tag's
+ * value.  Never writes l=, z= or i=.
  */
 void gp_dkim_sig_format(const struct gp_dkim_draft *d, const uint8_t *b,
     size_t n, struct gp_buf *out);

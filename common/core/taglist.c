@@ -136,3 +136,15 @@ gp_taglist_get(const struct gp_taglist *l, const char *name)
 			return &l->v[i].value;
 	return NULL;
 }
+
+struct gp_str
+gp_tag_compact(struct gp_str value, struct gp_arena *arena)
+{
+	char *p = gp_arena_alloc(arena, value.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < value.n; i++)
+		if (!gp_is_space(value.p[i]))
+			p[n++] = value.p[i];
+	return gp_str_n(p, n);
+}

@@ -11,6 +11,7 @@
 #ifndef GP_CORE_TAGLIST_H
 #define GP_CORE_TAGLIST_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -42,5 +43,9 @@ GP_MUST_USE enum gp_rc gp_taglist_parse(struct gp_str text,
 /* gp_taglist_get - the value of that tag; NULL when it is not there. */
 const struct gp_str *
 gp_taglist_get(const struct gp_taglist *l, const char *name);
+
+/* gp_tag_compact - a copy of the value without its white space, which does not
+ * count in base64 and quoted-printable (RFC 6376 2.10, 2.11). */
+struct gp_str gp_tag_compact(struct gp_str value, struct gp_arena *arena);
 
 #endif
