@@ -238,6 +238,10 @@ gp_form_write_duration(int64_t ms, struct gp_buf *out)
 		{ 1000, "s" }, { 1, "ms" } };
 	size_t i = 0;
 
+	if (ms == 0) {
+		gp_buf_addc(out, '0');
+		return;
+	}
 	while (ms % units[i].factor != 0)
 		i++;
 	gp_buf_addf(out, "%lld%s", (long long)(ms / units[i].factor),

@@ -52,8 +52,30 @@ find_part(struct gp_part *parts, const char *kind, const char *name)
 	return NULL;
 }
 
+/* What the options of a key say together, and its name in DNS. */
 static void
-check_part(const struct gp_merge *m, const struct gp_part *part)
+check_key(const struct gp_merge *m, const struct gp_draft *d,
+    const struct gp_part *part)
+{
+	static const char between[] = "._domainkey.";
+	size_t n = strlen(part->name) + strlen(between);
+
+	if (part->key.activate_after_s != 0 && part->key.state != GP_KEY_STAGED)
+		gp_problems_add(m->ctx.problems, part->origin,
+		    "key \"%s\": expected `state = staged` beside"
+		    " activate-after",
+		    part->name);
+	if (d->name != NULL && n + strlen(d->name) > GP_DOMAIN_MAX)
+		gp_problems_add(m->ctx.problems, part->origin,
+		    "\"%.*s\": key: expected a selector with which"
+		    " SELECTOR%sDOMAIN has at most %d octets",
+		    gp_form_shown(part->name), part->name, between,
+		    GP_DOMAIN_MAX);
+}
+
+static void
+check_part(const struct gp_merge *m, const struct gp_draft *d,
+    const struct gp_part *part)
 {
 	const struct gp_option_group *group = group_of(part);
 
@@ -63,12 +85,8 @@ check_part(const struct gp_merge *m, const struct gp_part *part)
 			    "%s \"%s\": expected `%s = ...` in it, %s",
 			    part->section->kind, part->name,
 			    group->options[i].name, group->options[i].expected);
-	if (group->target == GP_IN_KEY && part->key.activate_after_s != 0 &&
-	    part->key.state == GP_KEY_ACTIVE)
-		gp_problems_add(m->ctx.problems, part->origin,
-		    "key \"%s\": expected `state = staged` beside"
-		    " activate-after",
-		    part->name);
+	if (group->target == GP_IN_KEY)
+		check_key(m, d, part);
 }
 
 static void
@@ -138,7 +156,7 @@ check_parts(const struct gp_merge *m, const struct gp_draft *d,
 	for (const struct gp_part *part = d->parts; part != NULL;
 	     part = part->next)
 		if (find_part(theirs, part->section->kind, part->name) == NULL)
-			check_part(m, part);
+			check_part(m, d, part);
 }
 
 /* -- domains ----------------------------------------------------------- */

@@ -17,7 +17,8 @@ static_assert(sizeof(struct list) == sizeof(struct gp_strings) &&
 		  sizeof(struct list) == sizeof(struct gp_prefixes) &&
 		  sizeof(struct list) == sizeof(struct gp_rates) &&
 		  sizeof(struct list) == sizeof(struct gp_aliases) &&
-		  sizeof(struct list) == sizeof(struct gp_limit_keys),
+		  sizeof(struct list) == sizeof(struct gp_limit_keys) &&
+		  sizeof(struct list) == sizeof(struct gp_signing_algorithms),
     "the shape of lists");
 
 /* One text that becomes one value. */

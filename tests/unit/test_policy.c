@@ -89,7 +89,10 @@ policy_without_a_word_has_the_safe_defaults(void **state)
 	assert_int_equal(g->dkim.engine, GP_BUILTIN);
 	assert_int_equal(g->dkim.max_signatures, 8);
 	assert_int_equal(g->dkim.min_rsa_bits, 1024);
-	assert_int_equal(g->dkim.temperror, GP_DO_TAG);
+	assert_int_equal(g->dkim.mode, GP_ENFORCE);
+	for (size_t i = 0; i < GP_DKIM_RESULTS; i++)
+		assert_int_equal(g->dkim.on[i], GP_DO_TAG);
+	assert_int_equal(g->dkim.timeout_ms, 10000);
 	assert_int_equal(g->dkim.body_length, GP_BODY_LENGTH_POLICY);
 	assert_int_equal(g->dmarc.mode, GP_MONITOR);
 	assert_int_equal(g->dmarc.discovery, GP_DMARC_TREEWALK);
@@ -104,6 +107,7 @@ policy_without_a_word_has_the_safe_defaults(void **state)
 static void
 policy_domain_without_a_word_has_the_safe_defaults(void **state)
 {
+	static const char *const fields[] = { "default" };
 	struct gp_config *config = config_of(GP_STR("domain a.example {\n"
 						    "key s { file = f }\n"
 						    "limit l { rate = 5/1m }\n"
@@ -121,6 +125,15 @@ policy_domain_without_a_word_has_the_safe_defaults(void **state)
 	assert_int_equal(p->n_keys, 1);
 	assert_string_equal(p->keys[0].selector, "s");
 	assert_string_equal(p->keys[0].file, "f");
+	assert_int_equal(p->signing.algorithms.n, 2);
+	assert_int_equal(p->signing.algorithms.v[0], GP_SIGN_RSA_SHA256);
+	assert_int_equal(p->signing.algorithms.v[1], GP_SIGN_ED25519_SHA256);
+	assert_int_equal(p->signing.canon, GP_RELAXED_RELAXED);
+	assert_int_equal(p->signing.expire_ms, INT64_C(10) * 86400000);
+	check_strings(&p->signing.sign, 1, fields);
+	check_strings(&p->signing.oversign, 1, fields);
+	assert_int_equal(p->signing.on_fragile, GP_FRAGILE_WARN);
+	assert_int_equal(p->keys[0].algorithm, GP_SIGN_ANY);
 	assert_int_equal(p->keys[0].state, GP_KEY_ACTIVE);
 	assert_int_equal(p->keys[0].activate_after_s, 0);
 	assert_true(p->keys[0].require_dns);
@@ -155,8 +168,8 @@ static const char everything[] =
     "    neutral = tempfail none = hold permerror = reject\n"
     "    temperror = tempfail helo-check = no helo-fail = reject\n"
     "    max-terms = 9 max-void = 0 timeout = 10s explanation = \"no %\" }\n"
-    "dkim { engine = libopendkim max-signatures = 3 min-rsa-bits = 2048\n"
-    "    temperror = tempfail body-length = pass }\n"
+    "dkim { mode = monitor engine = libopendkim max-signatures = 3\n"
+    "    min-rsa-bits = 2048 timeout = 3s body-length = pass }\n"
     "dmarc { mode = enforce discovery = both reject = always\n"
     "    quarantine = hold temperror = tempfail multi-from = tempfail\n"
     "    no-from = tag }\n"
@@ -194,7 +207,8 @@ policy_globals_are_typed(void **state)
 	assert_int_equal(g->dkim.engine, GP_SECOND);
 	assert_int_equal(g->dkim.max_signatures, 3);
 	assert_int_equal(g->dkim.min_rsa_bits, 2048);
-	assert_int_equal(g->dkim.temperror, GP_DO_TEMPFAIL);
+	assert_int_equal(g->dkim.mode, GP_MONITOR);
+	assert_int_equal(g->dkim.timeout_ms, 3000);
 	assert_int_equal(g->dkim.body_length, GP_BODY_LENGTH_PASS);
 	assert_int_equal(g->dmarc.mode, GP_ENFORCE);
 	assert_int_equal(g->dmarc.discovery, GP_DMARC_BOTH);
@@ -224,6 +238,39 @@ policy_actions_belong_to_their_results(void **state)
 	assert_int_equal(spf->on[GP_SPF_TEMPERROR], GP_DO_TEMPFAIL);
 	assert_int_equal(spf->helo_fail, GP_DO_REJECT);
 	gp_config_unref(config);
+}
+
+/* Each option sets the action of its result, and no other. */
+static void
+policy_dkim_actions_belong_to_their_results(void **state)
+{
+	static const struct {
+		const char *text;
+		enum gp_dkim_result result;
+		enum gp_disposition want;
+	} rows[] = {
+		{ "dkim { none = reject }", GP_DKIM_NONE, GP_DO_REJECT },
+		{ "dkim { fail = reject }", GP_DKIM_FAIL, GP_DO_REJECT },
+		{ "dkim { policy = tempfail }", GP_DKIM_POLICY,
+		    GP_DO_TEMPFAIL },
+		{ "dkim { temperror = tempfail }", GP_DKIM_TEMPERROR,
+		    GP_DO_TEMPFAIL },
+		{ "dkim { permerror = reject }", GP_DKIM_PERMERROR,
+		    GP_DO_REJECT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gp_config *config = config_of(gp_str(rows[i].text));
+		const struct gp_globals *g = gp_config_globals(config);
+
+		for (int r = 0; r < GP_DKIM_RESULTS; r++)
+			if (g->dkim.on[r] != (r == (int)rows[i].result
+						     ? rows[i].want
+						     : GP_DO_TAG))
+				fail_msg("%s: result %d", rows[i].text, r);
+		gp_config_unref(config);
+	}
 }
 
 static void
@@ -294,7 +341,69 @@ policy_domain_values_are_typed(void **state)
 	gp_config_unref(config);
 }
 
+static void
+policy_signing_values_are_typed(void **state)
+{
+	static const char *const sign[] = { "default", "X-Campaign" };
+	struct gp_config *config = config_of(GP_STR(
+	    "domain a.example {\n"
+	    "  algorithms = ed25519-sha256\n"
+	    "  canon = simple/relaxed  expire = 0  on-fragile = reject\n"
+	    "  sign = { default, X-Campaign }  oversign = { }\n"
+	    "  key new { file = n algorithm = ed25519-sha256 state = staged }\n"
+	    "  key old { file = o algorithm = rsa-sha256 state = retired }\n"
+	    "  key \"B\303\274ro.2026\" { file = b }\n"
+	    "}\n"));
+	const struct gp_policy *p = gp_policy_for(config, "a.example");
+
+	(void)state;
+	assert_int_equal(p->signing.algorithms.n, 1);
+	assert_int_equal(p->signing.algorithms.v[0], GP_SIGN_ED25519_SHA256);
+	assert_int_equal(p->signing.canon, GP_SIMPLE_RELAXED);
+	assert_int_equal(p->signing.expire_ms, 0);
+	check_strings(&p->signing.sign, 2, sign);
+	assert_int_equal(p->signing.oversign.n, 0);
+	assert_int_equal(p->signing.on_fragile, GP_FRAGILE_REJECT);
+	assert_int_equal(p->n_keys, 3);
+	assert_int_equal(p->keys[0].algorithm, GP_SIGN_ED25519_SHA256);
+	assert_int_equal(p->keys[0].state, GP_KEY_STAGED);
+	assert_int_equal(p->keys[1].algorithm, GP_SIGN_RSA_SHA256);
+	assert_int_equal(p->keys[1].state, GP_KEY_RETIRED);
+	assert_string_equal(p->keys[2].selector, "xn--bro-hoa.2026");
+	gp_config_unref(config);
+}
+
 /* -- which block ------------------------------------------------------- */
+
+static void
+policy_domains_come_in_order_of_reading(void **state)
+{
+	static const char *const want[] = { "z.example", "a.example",
+		"m.example", "a.a.example" };
+	struct gp_config *config =
+	    config_of(GP_STR("profile first { }\n"
+			     "domain Z.example { profile = last }\n"
+			     "domain a.example { }\n"
+			     "profile middle { }\n"
+			     "domain m.example. { }\n"
+			     "domain a.a.example { }\n"
+			     "profile last { }\n"));
+	const struct gp_policy *domains;
+	size_t n = 0;
+
+	(void)state;
+	domains = gp_config_domains(config, &n);
+	assert_int_equal(n, COUNT(want));
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(domains[i].domain, want[i]);
+		assert_ptr_equal(&domains[i], gp_policy_for(config, want[i]));
+	}
+	gp_config_unref(config);
+	config = config_of(GP_STR("profile p { }"));
+	(void)gp_config_domains(config, &n);
+	assert_int_equal(n, 0);
+	gp_config_unref(config);
+}
 
 static void
 policy_for_takes_exact_then_nearest_open_parent_then_global(void **state)
@@ -401,6 +510,40 @@ policy_value_of_domain_over_profile_over_global_over_built_in(void **state)
 }
 
 static void
+policy_signing_of_domain_over_profile_over_built_in(void **state)
+{
+	static const char *const theirs[] = { "default", "X-P" };
+	static const char *const ours[] = { "X-D" };
+	struct gp_config *config =
+	    config_of(GP_STR("profile p { expire = 7d canon = simple/simple\n"
+			     "  sign = { default, X-P } on-fragile = sign\n"
+			     "  algorithms = { rsa-sha256 } oversign = { } }\n"
+			     "domain a.example { profile = p expire = 0\n"
+			     "  sign = { X-D } oversign = default }\n"
+			     "domain b.example { profile = p }\n"));
+	const struct gp_signing_policy *a =
+	    &gp_policy_for(config, "a.example")->signing;
+	const struct gp_signing_policy *b =
+	    &gp_policy_for(config, "b.example")->signing;
+	const struct gp_signing_policy *none =
+	    &gp_policy_for(config, "c.example")->signing;
+
+	(void)state;
+	assert_int_equal(a->expire_ms, 0);
+	assert_int_equal(a->canon, GP_SIMPLE_SIMPLE);
+	assert_int_equal(a->on_fragile, GP_FRAGILE_SIGN);
+	assert_int_equal(a->algorithms.n, 1);
+	check_strings(&a->sign, 1, ours);
+	assert_int_equal(a->oversign.n, 1);
+	assert_int_equal(b->expire_ms, INT64_C(7) * 86400000);
+	check_strings(&b->sign, 2, theirs);
+	assert_int_equal(b->oversign.n, 0);
+	assert_int_equal(none->expire_ms, INT64_C(10) * 86400000);
+	assert_int_equal(none->algorithms.n, 2);
+	gp_config_unref(config);
+}
+
+static void
 policy_limits_of_domain_and_profile_are_merged_by_name(void **state)
 {
 	struct gp_config *config = config_of(gp_str(layers));
@@ -480,6 +623,50 @@ policy_show_names_the_origin_of_each_value(void **state)
 	gp_policy_show(gp_policy_for(config, "other.example"), &text);
 	(void)line_of(&text, "spf.mode");
 	assert_null(strstr(gp_buf_cstr(&text), "subdomains"));
+	gp_buf_clear(&text);
+	gp_config_unref(config);
+}
+
+static void
+policy_show_has_signing_and_keys(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "algorithms",
+		    "algorithms = { rsa-sha256, ed25519-sha256 }  # built-in" },
+		{ "canon", "canon = relaxed/simple  # c:2" },
+		{ "expire", "expire = 0  # c:1" },
+		{ "sign", "sign = { \"default\", \"X-A\" }  # c:2" },
+		{ "oversign", "oversign = { \"default\" }  # built-in" },
+		{ "on-fragile", "on-fragile = warn  # built-in" },
+		{ "key.a.b.file", "key.a.b.file = \"f\"  # c:3" },
+		{ "key.a.b.algorithm", "key.a.b.algorithm = \"\"  # built-in" },
+		{ "key.a.b.state", "key.a.b.state = retired  # c:3" },
+		{ "key.s.algorithm", "key.s.algorithm = rsa-sha256  # c:4" },
+		{ "key.s.state", "key.s.state = active  # built-in" },
+		{ "dkim.mode", "dkim.mode = enforce  # built-in" },
+		{ "dkim.fail", "dkim.fail = reject  # c:5" },
+		{ "dkim.temperror", "dkim.temperror = tag  # built-in" },
+		{ "dkim.timeout", "dkim.timeout = 10s  # built-in" },
+	};
+	struct gp_config *config =
+	    config_of(GP_STR("profile p { expire = 0 }\n"
+			     "domain a.example { profile = p"
+			     " canon = relaxed/simple sign = { default, X-A }\n"
+			     "key A.b { file = f state = retired }\n"
+			     "key s { file = f algorithm = rsa-sha256 } }\n"
+			     "dkim { fail = reject }\n"));
+	struct gp_buf text;
+
+	(void)state;
+	gp_buf_init(&text, 65536);
+	gp_policy_show(gp_policy_for(config, "a.example"), &text);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gp_str line = line_of(&text, rows[i][0]);
+
+		if (!gp_str_eq(line, gp_str(rows[i][1])))
+			fail_msg("%.*s, wanted %s", GP_STR_ARG(line),
+			    rows[i][1]);
+	}
 	gp_buf_clear(&text);
 	gp_config_unref(config);
 }
@@ -672,16 +859,22 @@ main(void)
 		    policy_domain_without_a_word_has_the_safe_defaults),
 		cmocka_unit_test(policy_globals_are_typed),
 		cmocka_unit_test(policy_actions_belong_to_their_results),
+		cmocka_unit_test(policy_dkim_actions_belong_to_their_results),
 		cmocka_unit_test(policy_listen_is_as_written_or_built_in),
 		cmocka_unit_test(policy_domain_values_are_typed),
+		cmocka_unit_test(policy_signing_values_are_typed),
+		cmocka_unit_test(policy_domains_come_in_order_of_reading),
 		cmocka_unit_test(
 		    policy_for_takes_exact_then_nearest_open_parent_then_global),
 		cmocka_unit_test(policy_profile_can_open_subdomains),
 		cmocka_unit_test(
 		    policy_value_of_domain_over_profile_over_global_over_built_in),
 		cmocka_unit_test(
+		    policy_signing_of_domain_over_profile_over_built_in),
+		cmocka_unit_test(
 		    policy_limits_of_domain_and_profile_are_merged_by_name),
 		cmocka_unit_test(policy_show_names_the_origin_of_each_value),
+		cmocka_unit_test(policy_show_has_signing_and_keys),
 		cmocka_unit_test(policy_id_is_that_of_the_content),
 		cmocka_unit_test(
 		    policy_snapshot_lives_until_its_last_reference),

@@ -13,6 +13,9 @@
 
 #include <cmocka.h>
 
+#define L42 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnop"
+#define L60 L42 "abcdefghijklmnopqr"
+
 struct row {
 	const char *label;
 	struct gp_str text; /* of the file "c" */
@@ -548,6 +551,84 @@ static const struct row rows[] = {
 		       "\"2026-02-28\" } }"),
 	    .want = "c:1: key \"s\": expected `state = staged` beside "
 		    "activate-after\n" },
+	{ .label = "retired key with a date",
+	    .text = GP_STR("domain a.example {\n"
+			   " key s { file = a state = retired\n"
+			   "  activate-after = \"2026-02-28\" } }"),
+	    .want = "c:2: key \"s\": expected `state = staged` beside "
+		    "activate-after\n" },
+	{ .label = "key in a state that is none",
+	    .text = GP_STR(
+		"domain a.example { key s { file = a state = retird } }"),
+	    .want = "c:1: \"retird\": key.state: expected staged, active or "
+		    "retired; did you mean \"retired\"?\n" },
+	{ .label = "key of an algorithm that nobody should use",
+	    .text = GP_STR("domain a.example {\n"
+			   " key s { file = a\n"
+			   "  algorithm = rsa-sha1 } }"),
+	    .want = "c:3: \"rsa-sha1\": key.algorithm: expected rsa-sha256 or "
+		    "ed25519-sha256\n" },
+	{ .label = "key twice, of two labels, other case and final dot",
+	    .text = GP_STR("domain a.example {\n"
+			   " key s1.news { file = a }\n"
+			   " key \"S1.News.\" { file = b }\n"
+			   "}"),
+	    .want = "c:3: key \"s1.news\": expected once only; the first is at "
+		    "c:2\n" },
+	{ .label = "selector that makes the name in DNS too long",
+	    .text = GP_STR("domain " L60 "." L60 "." L60 ".example {\n"
+			   " key " L42 ".abcdefgh { file = a }\n"
+			   " key " L42 ".abcdefghi { file = a }\n"
+			   "}"),
+	    .want = "c:3: \"" L42 ".abcdefghi\": key: expected a selector with "
+		    "which SELECTOR._domainkey.DOMAIN has at most 253 "
+		    "octets\n" },
+	{ .label = "algorithms: none",
+	    .text = GP_STR("domain a.example { algorithms = { } }"),
+	    .want = "c:1: \"{ }\": domain.algorithms: expected rsa-sha256, "
+		    "ed25519-sha256 or both\n" },
+	{ .label = "algorithms: one word wrong",
+	    .text = GP_STR("profile p {\n"
+			   " algorithms = { rsa-sha256, ed25519 } }"),
+	    .want = "c:2: \"ed25519\": profile.algorithms: expected "
+		    "rsa-sha256, ed25519-sha256 or both\n" },
+	{ .label = "algorithms: nearly",
+	    .text = GP_STR("domain a.example { algorithms = rsa_sha256 }"),
+	    .want = "c:1: \"rsa_sha256\": domain.algorithms: expected "
+		    "rsa-sha256, ed25519-sha256 or both; did you mean "
+		    "\"rsa-sha256\"?\n" },
+	{ .label = "canon that is none",
+	    .text = GP_STR("domain a.example { canon = relaxed }"),
+	    .want = "c:1: \"relaxed\": domain.canon: expected "
+		    "relaxed/relaxed, relaxed/simple, simple/relaxed or "
+		    "simple/simple\n" },
+	{ .label = "expire too soon",
+	    .text = GP_STR("domain a.example { expire = 30m }"),
+	    .want = "c:1: \"30m\": domain.expire: expected 0 for none, or a "
+		    "time from 1h to 365d\n" },
+	{ .label = "trace field signed",
+	    .text = GP_STR("domain a.example {\n"
+			   " sign = { default, Received,\n"
+			   "  X-A, ARC-Seal } }"),
+	    .want = "c:2: \"Received\": domain.sign: expected \"default\" or "
+		    "names of header fields, none of them a trace field\n"
+		    "c:2: \"ARC-Seal\": domain.sign: expected \"default\" or "
+		    "names of header fields, none of them a trace field\n" },
+	{ .label = "Bcc oversigned in a profile",
+	    .text = GP_STR("profile p { oversign = bcc }"),
+	    .want = "c:1: \"bcc\": profile.oversign: expected \"default\" or "
+		    "names of header fields, none of them a trace field\n" },
+	{ .label = "on-fragile: nearly",
+	    .text = GP_STR("domain a.example { on-fragile = rejct }"),
+	    .want = "c:1: \"rejct\": domain.on-fragile: expected warn, reject "
+		    "or sign; did you mean \"reject\"?\n" },
+	{ .label = "dkim action that is none",
+	    .text = GP_STR("dkim { permerror = hold }"),
+	    .want = "c:1: \"hold\": dkim.permerror: expected tag, tempfail or "
+		    "reject\n" },
+	{ .label = "signing is no matter of the top",
+	    .text = GP_STR("expire = 10d"),
+	    .want = "c:1: expire: expected an option or a section\n" },
 	{ .label = "alias without a login",
 	    .text = GP_STR("domain a.example { senders { aliases = { "
 			   "\"=a@b.example\" } } }"),

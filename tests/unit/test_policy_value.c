@@ -15,9 +15,11 @@
 
 #define A64  "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz01"
 #define A256 A64 A64 A64 A64
+#define F77  A64 "0123456789-ab"
 
 struct row {
-	const char *section; /* "": top level; "domain": in a domain */
+	const char *section; /* "": top level; "domain": in a domain;
+	                      * "profile": in its profile */
 	const char *name;
 	const char *value; /* as written */
 	const char *shown; /* NULL: refused */
@@ -65,6 +67,20 @@ static const struct row rows[] = {
 	{ "resolver", "timeout", "100ms", "100ms" },
 	{ "resolver", "timeout", "99ms", NULL },
 	{ "resolver", "timeout", "11s", NULL },
+	{ "dkim", "timeout", "1s", "1s" },
+	{ "dkim", "timeout", "20s", "20s" },
+	{ "dkim", "timeout", "999ms", NULL },
+	{ "dkim", "timeout", "21s", NULL },
+	{ "dkim", "timeout", "0", NULL },
+	{ "domain", "expire", "0", "0" },
+	{ "domain", "expire", "0d", "0" },
+	{ "domain", "expire", "1h", "1h" },
+	{ "domain", "expire", "10d", "10d" },
+	{ "profile", "expire", "365d", "365d" },
+	{ "domain", "expire", "30m", NULL },
+	{ "domain", "expire", "1ms", NULL },
+	{ "domain", "expire", "366d", NULL },
+	{ "domain", "expire", "never", NULL },
 
 	/* sizes */
 	{ "resolver", "cache-size", "65536", "64k" },
@@ -89,6 +105,38 @@ static const struct row rows[] = {
 	{ "dkim", "engine", "compare", "compare" },
 	{ "dkim", "temperror", "reject", "reject" },
 	{ "dkim", "temperror", "hold", NULL },
+	{ "dkim", "mode", "monitor", "monitor" },
+	{ "dkim", "mode", "off", NULL },
+	{ "dkim", "none", "reject", "reject" },
+	{ "dkim", "fail", "tempfail", "tempfail" },
+	{ "dkim", "fail", "hold", NULL },
+	{ "dkim", "policy", "tag", "tag" },
+	{ "dkim", "permerror", "reject", "reject" },
+	{ "dkim", "body-length", "pass", "pass" },
+	{ "dkim", "body-length", "fail", NULL },
+	{ "plain-key", "state", "staged", "staged" },
+	{ "plain-key", "state", "retired", "retired" },
+	{ "plain-key", "state", "old", NULL },
+	{ "key", "algorithm", "rsa-sha256", "rsa-sha256" },
+	{ "key", "algorithm", "ed25519-sha256", "ed25519-sha256" },
+	{ "key", "algorithm", "\"\"", "\"\"" },
+	{ "key", "algorithm", "rsa-sha1", NULL },
+	{ "key", "algorithm", "rsa", NULL },
+	{ "domain", "algorithms", "rsa-sha256", "{ rsa-sha256 }" },
+	{ "domain", "algorithms", "{ ed25519-sha256, rsa-sha256 }",
+	    "{ ed25519-sha256, rsa-sha256 }" },
+	{ "domain", "algorithms", "{ }", NULL },
+	{ "domain", "algorithms", "rsa-sha1", NULL },
+	{ "domain", "canon", "relaxed/relaxed", "relaxed/relaxed" },
+	{ "domain", "canon", "relaxed/simple", "relaxed/simple" },
+	{ "domain", "canon", "simple/relaxed", "simple/relaxed" },
+	{ "profile", "canon", "simple/simple", "simple/simple" },
+	{ "domain", "canon", "relaxed", NULL },
+	{ "domain", "canon", "nowsp/simple", NULL },
+	{ "domain", "on-fragile", "warn", "warn" },
+	{ "domain", "on-fragile", "reject", "reject" },
+	{ "profile", "on-fragile", "sign", "sign" },
+	{ "domain", "on-fragile", "tempfail", NULL },
 	{ "dmarc", "temperror", "tempfail", "tempfail" },
 	{ "dmarc", "temperror", "accept", "tag" },
 	{ "dmarc", "temperror", "reject", NULL },
@@ -116,6 +164,36 @@ static const struct row rows[] = {
 	{ "", "own-ids", "{ \"\" }", NULL },
 	{ "", "own-ids", "{ \"" A256 "\" }", NULL },
 	{ "trust", "listeners", "{ }", "{ }" },
+
+	/* names of header fields */
+	{ "domain", "sign", "default", "{ \"default\" }" },
+	{ "domain", "sign", "{ default, X-Campaign }",
+	    "{ \"default\", \"X-Campaign\" }" },
+	{ "domain", "sign", "{ }", "{ }" },
+	{ "profile", "oversign", "{ List-Id }", "{ \"List-Id\" }" },
+	{ "domain", "oversign", "{ \"x!#$%&'*+/=?^_`{|}~\" }",
+	    "{ \"x!#$%&'*+/=?^_`{|}~\" }" },
+	{ "domain", "sign", "{ \"" F77 "\" }", "{ \"" F77 "\" }" },
+	{ "domain", "sign", "{ \"" F77 "x\" }", NULL },
+	{ "domain", "sign", "{ \"\" }", NULL },
+	{ "domain", "sign", "{ \"a b\" }", NULL },
+	{ "domain", "sign", "{ \"a:\" }", NULL },
+	{ "domain", "sign", "{ \"a;b\" }", NULL },
+	{ "domain", "sign", "{ \"\303\274\" }", NULL },
+	{ "domain", "sign", "{ Return-Path }", NULL },
+	{ "domain", "sign", "{ received }", NULL },
+	{ "domain", "sign", "{ DKIM-SIGNATURE }", NULL },
+	{ "domain", "sign", "{ Authentication-Results }", NULL },
+	{ "domain", "sign", "{ Received-SPF }", NULL },
+	{ "domain", "sign", "{ ARC-Seal }", NULL },
+	{ "domain", "sign", "{ arc-message-signature }", NULL },
+	{ "domain", "sign", "{ bcc }", NULL },
+	{ "domain", "sign", "{ Comments }", NULL },
+	{ "domain", "sign", "{ Keywords }", NULL },
+	{ "domain", "oversign", "{ Return-Path }", NULL },
+	{ "domain", "oversign", "{ BCC }", NULL },
+	{ "domain", "oversign", "{ Received }", NULL },
+	{ "domain", "oversign", "{ ARC- }", NULL },
 
 	/* lines */
 	{ "spf", "explanation", "\"see %{i} \\\"x\\\"\"",
@@ -262,6 +340,17 @@ write_file(const struct row *row, const char *value, struct gp_buf *out)
 		gp_buf_addf(out,
 		    "domain a.example { key x { file = f state = staged"
 		    " %s = %s } }",
+		    row->name, value);
+	else if (strcmp(section, "plain-key") == 0)
+		gp_buf_addf(out,
+		    "domain a.example { key x { file = f %s = %s } }",
+		    row->name, value);
+	else if (strcmp(section, "domain") == 0)
+		gp_buf_addf(out, "domain a.example { %s = %s }", row->name,
+		    value);
+	else if (strcmp(section, "profile") == 0)
+		gp_buf_addf(out,
+		    "profile p { %s = %s } domain a.example { profile = p }",
 		    row->name, value);
 	else if (strcmp(section, "limit") == 0)
 		gp_buf_addf(out,

@@ -1,0 +1,34 @@
+/*
+ * policy_options - the rows of the table: every option of the policy file.
+ *
+ * Options that stand in the same sections and whose values go to the same
+ * structure are one group; policy_table.c puts groups into sections.
+ *
+ * Purity:   constants.
+ * Threads:  reentrant.
+ */
+#ifndef GP_CORE_POLICY_OPTIONS_H
+#define GP_CORE_POLICY_OPTIONS_H
+
+#include "core/policy_table.h"
+
+enum gp_option_group_id {
+	GP_GROUP_TOP,
+	GP_GROUP_RESOLVER,
+	GP_GROUP_TRUST,
+	GP_GROUP_SPF_CHECKING,
+	GP_GROUP_DKIM,
+	GP_GROUP_DMARC,
+	GP_GROUP_LISTEN,
+	GP_GROUP_DOMAIN, /* of domains only */
+	GP_GROUP_BLOCK,  /* of domains and profiles */
+	GP_GROUP_SPF,
+	GP_GROUP_SENDERS,
+	GP_GROUP_KEY,
+	GP_GROUP_LIMIT,
+	GP_GROUPS /* how many */
+};
+
+extern const struct gp_option_group gp_option_groups[GP_GROUPS];
+
+#endif
