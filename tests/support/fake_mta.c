@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void
 die(const char *what, const char *why)
@@ -14,34 +15,80 @@ die(const char *what, const char *why)
 	abort();
 }
 
+/* One policy as the daemon opens it; false: the problems are printed. */
+static bool
+open_env(struct fake_mta *f, const char *policy, const char *zone,
+    const void *old, struct gp_env *env, struct gp_config **config)
+{
+	const struct gp_milter *milter = f->app.milter;
+	struct gp_problems problems;
+	struct gp_err err;
+	bool good;
+
+	gp_problems_init(&problems);
+	good = gp_policy_parse(gp_str(policy), "test.conf", config,
+		   &problems) == GP_OK;
+	if (good && milter->open != NULL &&
+	    milter->open(*config, old, f->app.metrics, &env->own, &problems) !=
+		GP_OK) {
+		gp_config_unref(*config);
+		good = false;
+	}
+	if (!good)
+		(void)fprintf(stderr, "fake_mta: %s",
+		    gp_buf_cstr(&problems.text));
+	gp_problems_clear(&problems);
+	if (!good)
+		return false;
+	env->config = *config;
+	if (gp_dns_open_zone(gp_str(zone), f->app.metrics, &env->dns, &err) !=
+	    GP_OK)
+		die("zone", err.msg);
+	return true;
+}
+
+static void
+close_env(struct fake_mta *f)
+{
+	if (f->app.milter->close != NULL)
+		f->app.milter->close(f->env.own);
+	gp_dns_close(f->env.dns);
+	gp_config_unref(f->config);
+}
+
 void
 fake_mta_open(struct fake_mta *f, const struct gp_milter *milter,
     const char *policy, const char *zone)
 {
-	struct gp_problems problems;
-	struct gp_err err;
-
 	*f = (struct fake_mta){ .app.milter = milter };
 	(void)snprintf(f->app.host, sizeof(f->app.host), "mx.test");
 	memset(f->app.seal.bytes, 7, sizeof(f->app.seal.bytes));
 	f->app.metrics = gp_metrics_new(milter->name);
-	gp_problems_init(&problems);
-	if (gp_policy_parse(gp_str(policy), "test.conf", &f->config,
-		&problems) != GP_OK)
-		die("policy", gp_buf_cstr(&problems.text));
-	gp_problems_clear(&problems);
-	if (gp_dns_open_zone(gp_str(zone), f->app.metrics, &f->env.dns, &err) !=
-	    GP_OK)
-		die("zone", err.msg);
-	f->env.config = f->config;
+	if (!open_env(f, policy, zone, NULL, &f->env, &f->config))
+		die("policy", "refused");
+}
+
+bool
+fake_reload(struct fake_mta *f, const char *policy, const char *zone)
+{
+	struct gp_env env = { .own = NULL };
+	struct gp_config *config;
+
+	if (!open_env(f, policy, zone, f->env.own, &env, &config))
+		return false;
+	gp_session_free(f->session);
+	f->session = NULL;
+	close_env(f);
+	f->env = env;
+	f->config = config;
+	return true;
 }
 
 void
 fake_mta_close(struct fake_mta *f)
 {
 	gp_session_free(f->session);
-	gp_dns_close(f->env.dns);
-	gp_config_unref(f->config);
+	close_env(f);
 	gp_metrics_free(f->app.metrics);
 }
 
@@ -60,28 +107,57 @@ fake_connect(struct fake_mta *f, const char *ip)
 	gp_session_connect(f->session, &c);
 }
 
+static void
+show_field(struct gp_session *s, const char *field)
+{
+	struct gp_str rest = gp_str(field);
+	struct gp_str name = gp_str_split(&rest, ':');
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%.*s", GP_STR_ARG(name));
+	gp_session_header(s, text, rest.p);
+}
+
+static void
+show_body(struct gp_session *s, const char *body, size_t chunk)
+{
+	size_t left = strlen(body);
+	size_t n;
+
+	for (; left > 0; left -= n, body += n) {
+		n = chunk == 0 || chunk > left ? left : chunk;
+		gp_session_body(s, body, n);
+	}
+}
+
 struct gp_verdict
-fake_message(struct fake_mta *f, const char *mail_from, const char *rcpt,
-    const char *const *fields, const char *queue_id)
+fake_send(struct fake_mta *f, const struct fake_letter *letter)
 {
 	struct gp_session *s = f->session;
 	struct gp_verdict v;
 
-	gp_session_mail(s, mail_from, NULL, false);
-	v = gp_session_rcpt(s, rcpt);
+	gp_session_mail(s, letter->from, letter->login, false);
+	v = gp_session_rcpt(s, letter->rcpt);
 	if (v.action != GP_CONTINUE)
 		return v;
-	for (size_t i = 0; fields != NULL && fields[i] != NULL; i++) {
-		struct gp_str rest = gp_str(fields[i]);
-		struct gp_str name = gp_str_split(&rest, ':');
-		char text[64];
-
-		(void)snprintf(text, sizeof(text), "%.*s", GP_STR_ARG(name));
-		gp_session_header(s, text, rest.p);
-	}
+	for (size_t i = 0; letter->fields != NULL && letter->fields[i] != NULL;
+	     i++)
+		show_field(s, letter->fields[i]);
 	gp_session_eoh(s);
-	gp_session_queue_id(s, queue_id);
+	if (letter->body != NULL)
+		show_body(s, letter->body, letter->chunk);
+	gp_session_queue_id(s, letter->queue_id);
 	return gp_session_eom(s);
+}
+
+struct gp_verdict
+fake_message(struct fake_mta *f, const char *mail_from, const char *rcpt,
+    const char *const *fields, const char *queue_id)
+{
+	return fake_send(f, &(const struct fake_letter){ .from = mail_from,
+				.rcpt = rcpt,
+				.fields = fields,
+				.queue_id = queue_id });
 }
 
 const char *
@@ -102,6 +178,19 @@ fake_authres(struct fake_mta *f)
 		f->authres[at] = '\0';
 	}
 	return f->authres;
+}
+
+const char *
+fake_inserted(const struct fake_mta *f, const char *name, size_t n)
+{
+	size_t effects;
+	const struct gp_effect *e = gp_session_effects(f->session, &effects);
+
+	for (size_t i = 0; i < effects; i++)
+		if (e[i].kind == GP_EFFECT_INSERT &&
+		    strcasecmp(e[i].name, name) == 0 && n-- == 0)
+			return e[i].value;
+	return NULL;
 }
 
 size_t
