@@ -19,10 +19,11 @@ enum gp_fragile {
 	GP_FRAGILE_LONG_LINE,   /* over 998 octets without the CRLF, in the
 	                         * body or the header */
 	GP_FRAGILE_BARE_CR,     /* CR without LF behind it, anywhere */
-	GP_FRAGILE_BARE_LF,     /* LF without CR before it, in the body */
+	GP_FRAGILE_BARE_LF,     /* LF without CR before it, in the body; in a
+	                         * field one that is no fold */
 	GP_FRAGILE_8BIT_HEADER, /* octets over 127 in a header field */
 	GP_FRAGILE_REQUOTE,     /* a phrase that Sendmail will quote */
-	GP_FRAGILE_CUT_FIELD,   /* so long that MTAs cut it */
+	GP_FRAGILE_CUT_FIELD,   /* 60,000 octets or more: MTAs cut it */
 	GP_FRAGILES             /* how many */
 };
 
