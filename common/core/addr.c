@@ -121,19 +121,14 @@ read_local_part(struct gp_str *in, struct gp_arena *arena, struct gp_str *local,
 	return GP_OK;
 }
 
-static enum gp_rc
-read_literal(struct gp_str text, struct gp_arena *arena, const char **domain,
-    struct gp_err *err)
+enum gp_rc
+gp_addr_literal(struct gp_str inside, struct gp_arena *arena,
+    const char **domain, struct gp_err *err)
 {
-	struct gp_str inside = gp_str_n(text.p + 1, text.n - 1);
 	bool v6 = gp_str_starts_nocase(inside, ipv6_tag);
 	char printed[GP_IP_TEXT];
 	struct gp_ip ip;
 
-	if (inside.n == 0 || inside.p[inside.n - 1] != ']')
-		return gp_fail(err, GP_PERM,
-		    "the address literal has no end, or something behind it");
-	inside.n--;
 	if (v6)
 		inside = skip(inside, ipv6_tag.n);
 	if (gp_ip_parse(inside, &ip) != GP_OK ||
@@ -144,6 +139,19 @@ read_literal(struct gp_str text, struct gp_arena *arena, const char **domain,
 	    ip.family == GP_IP_V6 ? ipv6_tag.p : "",
 	    gp_ip_format(&ip, printed));
 	return GP_OK;
+}
+
+static enum gp_rc
+read_literal(struct gp_str text, struct gp_arena *arena, const char **domain,
+    struct gp_err *err)
+{
+	struct gp_str inside = skip(text, 1);
+
+	if (inside.n == 0 || inside.p[inside.n - 1] != ']')
+		return gp_fail(err, GP_PERM,
+		    "the address literal has no end, or something behind it");
+	inside.n--;
+	return gp_addr_literal(inside, arena, domain, err);
 }
 
 static enum gp_rc

@@ -46,4 +46,12 @@ struct gp_addr {
 GP_MUST_USE enum gp_rc gp_addr_parse(struct gp_str arg, bool allow_bare,
     struct gp_arena *arena, struct gp_addr *out, struct gp_err *err);
 
+/*
+ * gp_addr_literal - what stands between "[" and "]" ("192.0.2.1",
+ * "IPv6:2001:db8::1") as gp_addr has it.  GP_OK: *domain, in `arena`, has the
+ * brackets again.  GP_PERM: anything else; *domain is left alone.
+ */
+GP_MUST_USE enum gp_rc gp_addr_literal(struct gp_str inside,
+    struct gp_arena *arena, const char **domain, struct gp_err *err);
+
 #endif
