@@ -1,10 +1,13 @@
 /*
  * mailbox - address lists of header fields, and the author of a message.
  *
- * One strict reader of RFC 5322 3.4 (comments, folding, quoted strings,
- * encoded words as plain atoms, groups, the obsolete route) that never guesses:
- * a field is read whole or not at all, so no two parts of gatepost can see two
- * different authors.
+ * One strict reader of RFC 5322 3.4 and 4.4 (comments, folding, quoted strings,
+ * groups, empty members, the obsolete route, blanks around dots) that never
+ * guesses: a field is read whole or not at all, so no two parts of gatepost can
+ * see two different authors.  Encoded words are plain atoms, never decoded.
+ *
+ * Narrower than the grammar: UTF-8 alone, control characters nowhere (but HTAB
+ * as a blank and line ends in folds), literals and domains as gp_addr has them.
  *
  * Source:   RFC 5322 sections 3.2, 3.4, 4.4; RFC 6532; RFC 9989 section 11.5.
  * Purity:   pure.
@@ -18,7 +21,8 @@
 #include "core/header.h"
 
 struct gp_mailbox {
-	struct gp_str local; /* unquoted; not empty unless written as "" */
+	struct gp_str local; /* unquoted: UTF-8, no control character but HTAB;
+	                      * empty when written as "" */
 	const char *domain;  /* normalised; a literal as gp_addr writes it */
 	bool is_literal;
 };
@@ -34,8 +38,9 @@ struct gp_mailboxes {
  * GP_OK    *out is complete, n at least 1.
  * GP_NONE  well-formed, and no mailbox in it (empty groups only).
  * GP_PERM  not by the grammar, an address without a domain, a domain that is
- *          none, or over a bound; err has the clause for a report; out->n
- *          is 0.
+ *          none, or over a bound (the hops of routes count as mailboxes).
+ * But for GP_OK out->n is 0, and err has a clause for a report without a byte
+ * of `value`.
  */
 GP_MUST_USE enum gp_rc gp_mailboxes_parse(struct gp_str value,
     struct gp_arena *arena, struct gp_mailboxes *out, struct gp_err *err);
@@ -43,7 +48,8 @@ GP_MUST_USE enum gp_rc gp_mailboxes_parse(struct gp_str value,
 /* Who wrote the message, by all its From fields. */
 struct gp_author {
 	size_t fields;              /* From fields */
-	struct gp_mailboxes all;    /* of every From field that could be read */
+	struct gp_mailboxes all;    /* of every From field that could be read,
+	                             * the first GP_MAILBOXES_MAX of them */
 	size_t n_domains;           /* different ones among them */
 	const char *const *domains; /* in order of appearance */
 	const char *domain; /* the Author Domain; NULL unless there is one */
@@ -54,8 +60,10 @@ struct gp_author {
  * GP_OK    one field, readable, one domain (RFC 9989's Author Domain): it is
  *          in out->domain.
  * GP_NONE  no From field, or one without a mailbox.
- * GP_PERM  several fields, several domains, or one that can not be read;
- *          out->all has what could be read.  err says why for GP_NONE, too.
+ * GP_PERM  several fields, several domains, an address literal, one that can
+ *          not be read, or a header with fields missing; out->all has what
+ *          could be read.  err says why for GP_NONE, too.
+ * "From" is of any case, and a blank may stand behind it (RFC 5322 4.5).
  */
 GP_MUST_USE enum gp_rc gp_author_find(const struct gp_header *h,
     struct gp_arena *arena, struct gp_author *out, struct gp_err *err);
