@@ -24,7 +24,8 @@ struct gp_sender_facts {
 };
 
 /* gp_login_normalize - as logins are compared: ASCII letters lower-cased, and
- * "+tag" cut from the part before the last "@". */
+ * "+tag" cut from the part before the last "@" unless nothing would be left of
+ * it; "" for NULL. */
 const char *gp_login_normalize(const char *login, struct gp_arena *arena);
 
 /*
@@ -36,9 +37,13 @@ const char *gp_login_normalize(const char *login, struct gp_arena *arena);
  * own-address a login must besides be equal to `address`, or have it as an
  * alias, and with own-address and an empty `auth` that alone is enough.
  *
- * True, or false with *why as a clause without names of the sender's choice:
- * "login not listed in senders.auth", "client not listed in senders.clients",
- * "login may use its own address only".
+ * The listed logins and domains are normalised as the sender's are.  The
+ * address may have a "+tag" more than the login's; case of ASCII letters is
+ * ignored. Without a login own-address asks for nothing.
+ *
+ * True with *why NULL, or false with *why as a clause without names of the
+ * sender's choice: "login not listed in senders.auth", "client not listed in
+ * senders.clients", "login may use its own address only".
  */
 bool gp_senders_allow(const struct gp_senders_policy *policy,
     const struct gp_sender_facts *facts, const struct gp_mailbox *address,
