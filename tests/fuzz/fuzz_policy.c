@@ -125,9 +125,13 @@ is_of_domain(struct gp_str section, struct gp_str name)
 {
 	static const char *const names[] = { "mode", "fail", "softfail",
 		"neutral", "none", "permerror", "temperror", "helo-fail" };
+	static const char *const bare[] = { "subdomains", "algorithms", "canon",
+		"expire", "sign", "oversign", "on-fragile" };
 
-	if (gp_str_eq(name, GP_STR("subdomains")) ||
-	    gp_str_eq(section, GP_STR("senders")) ||
+	for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++)
+		if (section.n == 0 && gp_str_eq(name, gp_str(bare[i])))
+			return true;
+	if (gp_str_eq(section, GP_STR("senders")) ||
 	    gp_str_starts_nocase(section, GP_STR("key.")) ||
 	    gp_str_starts_nocase(section, GP_STR("limit.")))
 		return true;

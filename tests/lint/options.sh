@@ -49,7 +49,8 @@ in_manual() {
 	END { flush() }' "$man"
 }
 
-# The options of the shipped file, whether behind a "#" or not.
+# The options of the shipped file, whether behind a "#" or not; the value of
+# one in force, which is there to be another than the default, is "=".
 in_conf() {
 	awk '
 	{ line = $0; gsub(/^#?[ \t]*#?/, "", line) }
@@ -66,13 +67,13 @@ in_conf() {
 		path = ""
 		for (i = 1; i <= depth; i++)
 			path = path (i > 1 ? "/" : "") stack[i]
-		print path "\t" name "\t" line
+		print path "\t" name "\t" ($0 ~ /^[ \t]*#/ ? line : "=")
 	}' "$conf"
 }
 
-# compare FILE WANT HAVE ALL: each row of WANT stands in HAVE with its default
-# (any value does where there is none and the option is a domain's), each row
-# of HAVE is one of ALL.
+# compare FILE WANT HAVE ALL: each row of WANT stands in HAVE, at least once
+# with its default (any value does where there is none and the option is a
+# domain's, or where it is in force), each row of HAVE is one of ALL.
 compare() {
 	awk -F '\t' -v file="$1" '
 	function plain(value) { gsub(/["{}_ ]/, "", value); return value }
@@ -81,14 +82,16 @@ compare() {
 	FILENAME == ARGV[1] { want[key] = plain($3); next }
 	FILENAME == ARGV[2] { all[key] = 1; next }
 	!(key in all) { print file ": " dotted(key) " is no option" }
-	{ seen[key] = 1 }
-	!(key in want) || plain($3) == want[key] { next }
-	want[key] == "" && ($3 == "-" || $1 ~ /^domain/) { next }
-	{ print file ": " dotted(key) ": not its default: " $3 }
+	{ seen[key] = $3 }
+	!(key in want) || plain($3) == want[key] || $3 == "=" { right[key] = 1 }
+	want[key] == "" && ($3 == "-" || $1 ~ /^domain/) { right[key] = 1 }
 	END {
 		for (key in want)
 			if (!(key in seen))
 				print file ": no " dotted(key)
+			else if (!(key in right))
+				print file ": " dotted(key) \
+				    ": not its default: " seen[key]
 	}' "$2" "$4" "$3" | LC_ALL=C sort
 }
 
