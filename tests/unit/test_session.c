@@ -67,6 +67,13 @@ watch_eom(struct gp_msg *m)
 	gp_msg_drop_forged_authres(m);
 	if (m->sender.is_null)
 		gp_msg_hold(m, "a null sender");
+	if (strcmp(m->login, "editor") == 0) {
+		gp_msg_insert_field(m, "X-First", "1");
+		gp_msg_delete_field(m, "X-Old", 2);
+		gp_msg_insert_field(m, "X-Second", "2");
+		gp_msg_delete_field(m, "X-Old", 7);
+		gp_msg_insert_field(m, "X-Third", "3");
+	}
 	return gp_continue();
 }
 
@@ -361,6 +368,34 @@ session_null_sender_hold_is_the_last_effect(void **state)
 	assert_int_equal(gp_metrics_get(f->app.metrics, GP_M_HELD, 0), 1);
 }
 
+static void
+session_edits_keep_their_order_behind_deletions(void **state)
+{
+	static const char *const inserted[] = { "X-First", "X-Second",
+		"X-Third" };
+	struct fake_mta *f = *state;
+	const struct gp_effect *e;
+	size_t n;
+
+	gp_session_mail(f->session, "<a@b.test>", "editor", false);
+	(void)gp_session_rcpt(f->session, "<x@y.test>");
+	(void)gp_session_eom(f->session);
+	e = gp_session_effects(f->session, &n);
+	assert_int_equal(n, 5);
+	assert_int_equal(e[0].kind, GP_EFFECT_DELETE);
+	assert_int_equal(e[0].index, 7);
+	assert_int_equal(e[1].kind, GP_EFFECT_DELETE);
+	assert_int_equal(e[1].index, 2);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(e[2 + i].kind, GP_EFFECT_INSERT);
+		assert_string_equal(e[2 + i].name, inserted[i]);
+	}
+	gp_session_mail(f->session, "<a@b.test>", NULL, false);
+	(void)gp_session_eom(f->session);
+	(void)gp_session_effects(f->session, &n);
+	assert_int_equal(n, 0); /* the next message has no login */
+}
+
 int
 main(void)
 {
@@ -376,6 +411,7 @@ main(void)
 		T(session_forged_fields_are_deleted_from_the_last_up),
 		T(session_thousand_forged_fields_are_too_many),
 		T(session_null_sender_hold_is_the_last_effect),
+		T(session_edits_keep_their_order_behind_deletions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
