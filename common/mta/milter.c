@@ -174,6 +174,8 @@ protocol_wanted(const struct gp_milter *m)
 	                  SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_HDR |
 	                  SMFIP_NR_EOH | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC;
 
+	if (m->on_rcpt == NULL)
+		p |= SMFIP_NR_RCPT;
 	if (m->on_eoh == NULL)
 		p |= SMFIP_NOEOH;
 	if (m->on_body == NULL)
@@ -262,14 +264,18 @@ on_mail(SMFICTX *ctx, char **argv)
 static sfsistat
 on_rcpt(SMFICTX *ctx, char **argv)
 {
+	const bool mute =
+	    gp_service_app(glue->service)->milter->on_rcpt == NULL;
 	struct gp_session *s = enter(ctx);
-	struct gp_verdict v;
+	struct gp_verdict v = gp_continue();
 
-	if (s == NULL)
-		return leave(SMFIS_TEMPFAIL);
-	gp_session_queue_id(s, macro(ctx, "i"));
-	v = gp_session_rcpt(s, argv[0] == NULL ? "" : argv[0]);
-	return leave(answer(ctx, &v));
+	if (s != NULL) {
+		gp_session_queue_id(s, macro(ctx, "i"));
+		v = gp_session_rcpt(s, argv[0] == NULL ? "" : argv[0]);
+	}
+	if (mute)
+		return leave(SMFIS_NOREPLY);
+	return leave(s == NULL ? SMFIS_TEMPFAIL : answer(ctx, &v));
 }
 
 static sfsistat

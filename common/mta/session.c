@@ -308,6 +308,10 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 	if (!expect(s, 1U << MESSAGE, "RCPT") ||
 	    !acceptable(s, arg, GP_PATH_MAX, "bad RCPT argument"))
 		return broken_verdict(s);
+	if (milter->on_rcpt == NULL) {
+		s->msg->recipients++;
+		return v; /* nobody hears it */
+	}
 	if (s->msg->recipients >= GP_RCPTS_MAX)
 		v = gp_tempfail("4.5.3", "too many recipients", "limit");
 	/* one that can not be read has no domain, so the global policy holds;
@@ -315,7 +319,7 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 	else if (gp_addr_parse(gp_str(arg), true, s->msg->arena, &rcpt, NULL) !=
 		 GP_OK)
 		rcpt.domain = NULL;
-	if (v.action == GP_CONTINUE && milter->on_rcpt != NULL) {
+	if (v.action == GP_CONTINUE) {
 		begin_lookups(s->msg);
 		v = milter->on_rcpt(s->msg, &rcpt);
 		end_lookups(s->msg);

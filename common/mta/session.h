@@ -49,9 +49,10 @@ struct gp_msg;
 
 /*
  * What a milter is made of.  A NULL handler is never called, and where no
- * other part needs the event, the MTA is told not to send it.  Only RCPT and
- * the end of the message are answered; MAIL, header and body are events to
- * learn from, and the MTA need not wait for us there (SMFIP_NR_*).
+ * other part needs the event, the MTA is told not to send it.  Only RCPT (with
+ * a handler) and the end of the message are answered; MAIL, header and body
+ * are events to learn from, and the MTA need not wait for us there
+ * (SMFIP_NR_*).
  */
 struct gp_milter {
 	const char *name;  /* "spf": gatepost-spf, its paths and its labels */
