@@ -9,9 +9,6 @@
 #define B_SHOWN_MIN  8
 #define B_SHOWN_SAME 32
 
-/* Longest a= that is shown; no algorithm has such a name. */
-#define A_SHOWN_MAX 32
-
 /* -- one result for the message ----------------------------------------- */
 
 /* The first check of that result; one whose key is in use before one whose
@@ -165,8 +162,7 @@ report(const struct gp_dkim_checks *cs, size_t which, struct gp_arena *arena,
 	r->prop = gp_arena_alloc(arena, 4 * sizeof(*r->prop));
 	add_prop(r, "d", gp_str(c->sig.domain));
 	add_prop(r, "s", gp_str(c->sig.selector));
-	if (c->sig.a.n <= A_SHOWN_MAX)
-		add_prop(r, "a", c->sig.a);
+	add_prop(r, "a", c->sig.a);
 	add_prop(r, "b", shown_b(cs, which));
 }
 

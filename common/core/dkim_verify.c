@@ -335,14 +335,19 @@ gp_dkim_feed_body(struct gp_dkim_check *c, uint64_t total,
 		decide(c, GP_DKIM_FAIL, "body hash did not verify");
 	else if (sig->has_length && sig->length < total &&
 		 how->body_length == GP_BODY_LENGTH_POLICY)
-		decide(c, GP_DKIM_POLICY, "l= leaves body text unsigned");
+		c->tail_unsigned = true;
 }
 
 void
 gp_dkim_feed_signature(struct gp_dkim_check *c, bool good)
 {
-	gp_dkim_settle(c, good ? GP_DKIM_PASS : GP_DKIM_FAIL,
-	    "signature did not verify");
+	if (!good)
+		gp_dkim_settle(c, GP_DKIM_FAIL, "signature did not verify");
+	else if (c->tail_unsigned)
+		gp_dkim_settle(c, GP_DKIM_POLICY,
+		    "l= leaves body text unsigned");
+	else
+		gp_dkim_settle(c, GP_DKIM_PASS, NULL);
 }
 
 void

@@ -32,6 +32,7 @@ struct gp_dkim_check {
 	enum gp_dkim_result result;
 	const char *reason; /* clause for the report; NULL with PASS */
 	bool testing;       /* t=y of its key: never refused for it */
+	bool tail_unsigned; /* l= is short of the body, and must not be */
 	struct gp_dkim_key_record record; /* when its key is known */
 	unsigned bits;                    /* of its key; 0: not known */
 };
@@ -77,15 +78,18 @@ void gp_dkim_feed_key(struct gp_dkim_check *c, const struct gp_dns_answer *a,
 /*
  * gp_dkim_feed_body - the canonical body's length and the hash of as much of
  * it as l= says.  Another hash: fail.  l= beyond the body: permerror.  l=
- * short of it: policy, or nothing with how->body_length = pass.
+ * short of it: when the signature fits, the result will be policy, but with
+ * how->body_length = pass.
  */
 void gp_dkim_feed_body(struct gp_dkim_check *c, uint64_t total,
     const uint8_t hash[GP_DKIM_HASH_BYTES], const struct gp_dkim_checking *how);
 
-/* gp_dkim_feed_signature - the last step: pass or fail. */
+/* gp_dkim_feed_signature - the last step: pass (or policy, see above), or
+ * fail. */
 void gp_dkim_feed_signature(struct gp_dkim_check *c, bool good);
 
-/* gp_dkim_decided - settle one from outside (the second engine). */
+/* gp_dkim_settle - settle one from outside (the second engine); nothing when it
+ * is decided.  `reason` lives as long as the check. */
 void gp_dkim_settle(struct gp_dkim_check *c, enum gp_dkim_result result,
     const char *reason);
 

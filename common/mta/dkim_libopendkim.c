@@ -469,8 +469,8 @@ take_length(const struct gp_opendkim_run *r, struct gp_dkim_check *c,
 	judged.decided = false;
 	gp_dkim_feed_body(&judged, r->length[c->sig.body_canon].total,
 	    c->sig.body_hash, how);
-	if (judged.decided)
-		*c = judged;
+	gp_dkim_feed_signature(&judged, true);
+	*c = judged;
 }
 
 static void
