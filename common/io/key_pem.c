@@ -1,0 +1,172 @@
+/* See key_pem.h. */
+#include "io/key_pem.h"
+
+#include <string.h>
+
+#define OTHER_TYPE " key, and DKIM has only RSA and Ed25519"
+
+enum kind {
+	PRIVATE,   /* may be it */
+	UNUSABLE,  /* a private key that will not do; `what` is a sentence */
+	SOMETHING, /* no private key; `what` is a noun */
+};
+
+struct label {
+	struct gp_str name;
+	enum kind kind;
+	const char *what;
+};
+
+static const struct label labels[] = {
+	{ GP_STR("PRIVATE KEY"), PRIVATE, NULL },
+	{ GP_STR("RSA PRIVATE KEY"), PRIVATE, NULL },
+	{ GP_STR("ENCRYPTED PRIVATE KEY"), UNUSABLE, GP_KEY_PEM_ENCRYPTED },
+	{ GP_STR("EC PRIVATE KEY"), UNUSABLE, "it is an EC" OTHER_TYPE },
+	{ GP_STR("EC PARAMETERS"), UNUSABLE, "it is an EC" OTHER_TYPE },
+	{ GP_STR("DSA PRIVATE KEY"), UNUSABLE, "it is a DSA" OTHER_TYPE },
+	{ GP_STR("OPENSSH PRIVATE KEY"), UNUSABLE,
+	    "it is in the form of OpenSSH, not in PKCS#8 or PKCS#1" },
+	{ GP_STR("PUBLIC KEY"), SOMETHING, "a public key" },
+	{ GP_STR("RSA PUBLIC KEY"), SOMETHING, "a public key" },
+	{ GP_STR("CERTIFICATE"), SOMETHING, "a certificate" },
+	{ GP_STR("X509 CERTIFICATE"), SOMETHING, "a certificate" },
+	{ GP_STR("TRUSTED CERTIFICATE"), SOMETHING, "a certificate" },
+	{ GP_STR("CERTIFICATE REQUEST"), SOMETHING, "a certificate request" },
+};
+
+static const struct label unknown = { .kind = SOMETHING,
+	.what = "a block of another kind" };
+
+/* What was met on the way through the text. */
+struct found {
+	struct gp_str block; /* the last that may be it */
+	unsigned n_private;
+	const char *unusable;  /* of the first such block */
+	const char *something; /* of the first such block */
+};
+
+static struct gp_str
+line_of(struct gp_str *rest)
+{
+	return gp_str_trim(gp_str_split(rest, '\n'));
+}
+
+/* `line` is "-----<word> <label>-----". */
+static bool
+boundary(struct gp_str line, struct gp_str word, struct gp_str *label)
+{
+	const struct gp_str dashes = GP_STR("-----");
+
+	if (line.n < word.n + dashes.n || memcmp(line.p, word.p, word.n) != 0 ||
+	    !gp_str_ends_nocase(line, dashes))
+		return false;
+	*label = gp_str_n(line.p + word.n, line.n - word.n - dashes.n);
+	return true;
+}
+
+static const struct label *
+label_of(struct gp_str name)
+{
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (gp_str_eq(labels[i].name, name))
+			return &labels[i];
+	return &unknown;
+}
+
+static void
+note(struct found *f, const struct label *l, struct gp_str block)
+{
+	switch (l->kind) {
+	case PRIVATE:
+		f->block = block;
+		f->n_private++;
+		break;
+	case UNUSABLE:
+		if (f->unusable == NULL)
+			f->unusable = l->what;
+		break;
+	case SOMETHING:
+		if (f->something == NULL)
+			f->something = l->what;
+		break;
+	}
+}
+
+/* The rest of a block whose first line is at `start`; false when it does not
+ * end as it began. */
+static bool
+block(struct gp_str *rest, const char *start, struct gp_str name,
+    struct found *f)
+{
+	while (rest->p != NULL) {
+		const struct gp_str line = line_of(rest);
+		struct gp_str end;
+
+		if (!gp_str_starts_nocase(line, GP_STR("-----")))
+			continue;
+		if (!boundary(line, GP_STR("-----END "), &end) ||
+		    !gp_str_eq(end, name))
+			return false;
+		note(f, label_of(name),
+		    gp_str_n(start, (size_t)(line.p + line.n - start)));
+		return true;
+	}
+	return false;
+}
+
+static bool
+read_blocks(struct gp_str text, struct found *f)
+{
+	while (text.p != NULL) {
+		const struct gp_str line = line_of(&text);
+		struct gp_str name;
+
+		if (!gp_str_starts_nocase(line, GP_STR("-----")))
+			continue;
+		if (!boundary(line, GP_STR("-----BEGIN "), &name) ||
+		    !block(&text, line.p, name, f))
+			return false;
+	}
+	return true;
+}
+
+/* A SEQUENCE with a long length is what each binary key starts with. */
+static bool
+is_binary(struct gp_str text)
+{
+	return text.n > 2 && text.p[0] == 0x30 &&
+	       ((unsigned char)text.p[1] & 0x80) != 0;
+}
+
+enum gp_rc
+gp_key_pem_find(struct gp_str text, struct gp_str *block_out,
+    struct gp_err *err)
+{
+	struct found f = { .n_private = 0 };
+
+	if (is_binary(text))
+		return gp_fail(err, GP_PERM,
+		    "it is binary (DER), not PEM; openssl pkey -inform DER "
+		    "makes PEM of it");
+	if (!read_blocks(text, &f))
+		return gp_fail(err, GP_PERM,
+		    "it is damaged: a PEM block has no beginning or no end");
+	if (f.unusable != NULL)
+		return gp_fail(err, GP_PERM, "%s", f.unusable);
+	if (f.n_private == 0 && f.something != NULL)
+		return gp_fail(err, GP_PERM, "it holds %s and no private key",
+		    f.something);
+	if (f.n_private == 0)
+		return gp_fail(err, GP_PERM, "it holds no private key in PEM");
+	if (f.something != NULL)
+		return gp_fail(err, GP_PERM,
+		    "it holds %s beside the private key; leave only the key in "
+		    "it",
+		    f.something);
+	if (f.n_private > 1)
+		return gp_fail(err, GP_PERM,
+		    "it holds %u private keys; each needs a file of its own",
+		    f.n_private);
+	*block_out = f.block;
+	return GP_OK;
+}
