@@ -146,8 +146,9 @@ check: setup-check
 	$(Q)O=$(O) tests/run.sh
 
 tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
-    test_control% test_metrics% test_policy% test_milter_% test_spf_check,\
-    $(UNIT)))
+    test_control% test_metrics% test_policy% test_milter_% test_spf_check \
+    test_crypto% test_key_cache% test_dkim_check% test_dkim_keys% \
+    test_dkim_signer%,$(UNIT)))
 	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
 
 demo: setup-demo
@@ -183,6 +184,8 @@ man: $(MAN)
 # An existing policy file is never overwritten.
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)/etc/gatepost/policy.d
+	[ -d $(DESTDIR)/etc/gatepost/keys ] || \
+	    install -d -m 750 $(DESTDIR)/etc/gatepost/keys
 	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/sbin/
 	[ -e $(DESTDIR)/etc/gatepost/gatepost.conf ] || \
 	    install -m 644 packaging/etc/gatepost.conf $(DESTDIR)/etc/gatepost/

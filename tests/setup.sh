@@ -9,13 +9,17 @@
 # is.  The tests run private ones.
 set -u
 
-build="gcc libc6-dev libmilter-dev libspf2-dev libc-ares-dev libconfuse-dev
-	libidn2-dev libssl-dev libsystemd-dev"
-# Postfix and a real name server, and the language of the test scripts
-servers="postfix nsd python3"
-demo="$build $servers"
-# the python packages are second opinions
-check="$build $servers libcmocka-dev miltertest python3-authres python3-spf"
+build="gcc libc6-dev libmilter-dev libspf2-dev libopendkim-dev libc-ares-dev
+	libconfuse-dev libidn2-dev libssl-dev libsystemd-dev"
+# Postfix and a real name server, the language of the test scripts, and what
+# makes their keys
+servers="postfix nsd python3 openssl"
+# second opinions about DKIM
+dkim="python3-dkim python3-nacl"
+demo="$build $servers $dkim"
+# more of them, by other hands
+check="$build $servers $dkim libcmocka-dev miltertest python3-authres python3-spf
+	libmail-dkim-perl opendkim-tools"
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
@@ -23,7 +27,7 @@ bench="$build $servers"
 deb="$build build-essential debhelper scdoc"
 
 # A package's service that must not run on this host because of us.
-services="postfix nsd"
+services="postfix nsd opendkim"
 preseed="postfix postfix/main_mailer_type select No configuration"
 
 die() {
