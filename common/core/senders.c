@@ -179,8 +179,8 @@ reply_text(const char *domain, const char *why, struct gp_arena *arena)
 		    domain);
 	if (strcmp(why, not_in_auth) == 0)
 		return gp_arena_printf(arena,
-		    "mail From: %s may not be sent with this login; use a "
-		    "login of that domain or another From address",
+		    "mail From: %s may not be sent with this login; use one "
+		    "that may, or another From address",
 		    domain);
 	return gp_arena_printf(arena,
 	    "mail From: %s may not be sent by this client without a login; "
