@@ -119,6 +119,33 @@ fetch(struct gp_dns *dns, const struct gp_dns_question *q, int64_t deadline_us,
 	return NULL;
 }
 
+/* Who asks afterwards is counted; of this only what goes on the wire. */
+static void
+start_ahead(struct gp_dns *dns, const struct gp_dns_question *q,
+    int64_t deadline_us)
+{
+	struct gp_dns_entry *entry = NULL;
+	struct gp_dns_flight *flight = NULL;
+
+	switch (
+	    gp_dns_cache_find(dns->cache, q, deadline_us, &entry, &flight)) {
+	case GP_DNS_HIT:
+		gp_dns_entry_unref(entry);
+		break;
+	case GP_DNS_SHARED:
+		gp_dns_flight_leave(flight, false);
+		break;
+	case GP_DNS_MISS:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_MISS, 1);
+		dns->backend->start(dns->backend, flight);
+		gp_dns_flight_leave(flight, true);
+		break;
+	case GP_DNS_LATE:
+	case GP_DNS_FULL:
+		break;
+	}
+}
+
 /* An alias whose target the server left out is followed here, so that the
  * target is asked once for all the names that lead to it. */
 static enum gp_rc
@@ -201,4 +228,20 @@ gp_dns_query(struct gp_dns_scope *scope, const char *name,
 		memo_add(scope, &q, out);
 	atomic_fetch_sub(&dns->users, 1);
 	return out->rc;
+}
+
+void
+gp_dns_prefetch(struct gp_dns_scope *scope, const char *name,
+    enum gp_dns_type type)
+{
+	struct gp_dns *dns = scope->dns;
+	struct gp_dns_question q = { .type = type };
+	struct gp_dns_answer known;
+
+	if (!question_set(&q, name, type) || memo_find(scope->memo, &q, &known))
+		return;
+	atomic_fetch_add(&dns->users, 1);
+	if (!atomic_load(&dns->cancelled))
+		start_ahead(dns, &q, scope->deadline_us);
+	atomic_fetch_sub(&dns->users, 1);
 }

@@ -1,6 +1,7 @@
 /* See dns_cache.h. */
 #include "io/dns_cache.h"
 
+#include "base/siphash.h"
 #include "base/xalloc.h"
 #include "io/clock.h"
 #include "io/dns_thread.h"
@@ -29,6 +30,7 @@ struct gp_dns_flight {
 	uint64_t hash;
 	struct gp_dns_flight *next; /* in the bucket */
 	unsigned holds;             /* the backend's and each waiter's */
+	bool ahead;                 /* nobody has asked for it yet */
 	bool done;
 	struct gp_dns_entry *entry; /* when done */
 	pthread_cond_t finished;
@@ -59,67 +61,13 @@ struct gp_dns_cache {
 	struct gp_metrics *metrics;
 };
 
-/* -- hash: SipHash-1-3, so that a sender can not choose names that collide --
- */
-
-struct sip {
-	uint64_t v0, v1, v2, v3;
-};
-
-static uint64_t
-rotate(uint64_t x, unsigned bits)
-{
-	return x << bits | x >> (64 - bits);
-}
-
-static void
-sip_round(struct sip *s)
-{
-	s->v0 += s->v1;
-	s->v1 = rotate(s->v1, 13) ^ s->v0;
-	s->v0 = rotate(s->v0, 32);
-	s->v2 += s->v3;
-	s->v3 = rotate(s->v3, 16) ^ s->v2;
-	s->v0 += s->v3;
-	s->v3 = rotate(s->v3, 21) ^ s->v0;
-	s->v2 += s->v1;
-	s->v1 = rotate(s->v1, 17) ^ s->v2;
-	s->v2 = rotate(s->v2, 32);
-}
-
-static void
-sip_word(struct sip *s, uint64_t word)
-{
-	s->v3 ^= word;
-	sip_round(s);
-	s->v0 ^= word;
-}
-
+/* A sender chooses the names, but not which of them collide. */
 static uint64_t
 question_hash(const struct gp_dns_cache *c, const struct gp_dns_question *q)
 {
-	const size_t n = strlen(q->name);
-	struct sip s = {
-		.v0 = c->seed[0] ^ UINT64_C(0x736f6d6570736575),
-		.v1 = c->seed[1] ^ UINT64_C(0x646f72616e646f6d),
-		.v2 = c->seed[0] ^ UINT64_C(0x6c7967656e657261),
-		.v3 = c->seed[1] ^ UINT64_C(0x7465646279746573),
-	};
-	uint64_t word;
-	size_t at;
+	const uint64_t seed[2] = { c->seed[0], c->seed[1] ^ (uint64_t)q->type };
 
-	for (at = 0; at + sizeof(word) <= n; at += sizeof(word)) {
-		memcpy(&word, q->name + at, sizeof(word));
-		sip_word(&s, word);
-	}
-	word = 0;
-	memcpy(&word, q->name + at, n - at);
-	sip_word(&s, word);
-	sip_word(&s, (uint64_t)q->type << 32 | n);
-	s.v2 ^= 0xff;
-	for (int i = 0; i < 3; i++)
-		sip_round(&s);
-	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+	return gp_siphash(seed, q->name, strlen(q->name));
 }
 
 /* -- life ---------------------------------------------------------------- */
@@ -244,6 +192,10 @@ entry_drop(struct gp_dns_cache *c, struct shard *s, struct gp_dns_entry *e)
 static void
 entry_touch(struct gp_dns_cache *c, struct shard *s, struct gp_dns_entry *e)
 {
+	if (e->ahead) {
+		e->ahead = false;
+		return;
+	}
 	list_remove(generation_of(s, e), e);
 	e->in_old = true;
 	list_add(&s->old, e);
@@ -391,6 +343,7 @@ gp_dns_cache_find(struct gp_dns_cache *c, const struct gp_dns_question *q,
 		found = GP_DNS_HIT;
 	} else if ((*flight = flight_find(s, hash, q)) != NULL) {
 		(*flight)->holds++;
+		(*flight)->ahead = false;
 		found = GP_DNS_SHARED;
 	} else if (deadline_us <= now_us) {
 		found = GP_DNS_LATE;
@@ -421,6 +374,17 @@ gp_dns_flight_wait(struct gp_dns_flight *f, int64_t deadline_us)
 	return e;
 }
 
+void
+gp_dns_flight_leave(struct gp_dns_flight *f, bool new)
+{
+	pthread_mutex_lock(&f->shard->lock);
+	if (new && f->done)
+		f->entry->ahead = true;
+	else if (new)
+		f->ahead = true;
+	flight_release(f);
+}
+
 const struct gp_dns_question *
 gp_dns_flight_question(const struct gp_dns_flight *f)
 {
@@ -448,6 +412,7 @@ gp_dns_finish(struct gp_dns_flight *f, const struct gp_dns_answer *a,
 	e = gp_dns_entry_new(&f->question, a, alias, gp_clock_us());
 	e->hash = f->hash;
 	pthread_mutex_lock(&s->lock);
+	e->ahead = f->ahead;
 	for (at = flight_bucket(s, f->hash); *at != f; at = &(*at)->next)
 		continue;
 	*at = f->next;
