@@ -25,7 +25,7 @@ void fake_mta_close(struct fake_mta *f);
 void fake_connect(struct fake_mta *f, const char *ip);
 
 /* fake_reload - policy and zone that new sessions get; false: refused, and
- * and the old one stays.  The zone is replaced in any case. */
+ * those of before stay. */
 bool fake_reload(struct fake_mta *f, const char *policy, const char *zone);
 
 /* One message; NULL leaves a part out. */
