@@ -5,7 +5,6 @@ a sink keeps what is delivered.  Clients are played by XCLIENT.
 Over all tests one ledger holds: what Postfix accepted is delivered once or
 held, what it refused is never delivered.
 """
-import concurrent.futures
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ import lab_authres
 import lab_base
 import lab_dns
 import lab_gatepost
+import lab_ledger
 import lab_nsd
 import lab_postfix
 import lab_smtp
@@ -59,56 +59,23 @@ def settings(dns):
     }
 
 
-class Posted:
-    """What Postfix said to one message."""
-
-    def __init__(self, ident, mail, rcpts, data):
-        self.ident, self.mail, self.rcpts, self.data = ident, mail, rcpts, data
-
-    @property
-    def last(self):
-        """The reply that decided."""
-        return self.data or (self.rcpts[-1] if self.rcpts else self.mail)
-
-    @property
-    def accepted(self):
-        return bool(self.data and self.data.code == 250)
-
-    @property
-    def refused_for_now(self):
-        return self.last.temporary or self.last.code == 0
-
-
-class Place:
+class Place(lab_ledger.Ledger):
     """The lab and the ledger."""
 
     def __init__(self, lab):
+        super().__init__(lab.own(lab_smtp.Sink()))
         nsd = lab_nsd.Nsd(lab, ZONE, broken=[SERVFAIL])
         self.dns = lab.own(lab_dns.DnsServer(FAULTS, upstream=("127.0.0.1", nsd.port)))
-        self.sink = lab.own(lab_smtp.Sink())
         self.daemon = lab_gatepost.Daemon(lab, settings(self.dns), user="nobody",
                                           group="postfix")
         self.wire = lab.own(lab_wiretap.Wiretap(self.daemon.socket))
         self.postfix = lab_postfix.Postfix(
             lab, self.sink.port, "unix:" + self.daemon.socket, ID,
             other="inet:127.0.0.1:%d" % self.wire.port)
-        self.lock = threading.Lock()
-        self.count = 0
-        self.taken, self.refused = [], []
-
-    def ident(self):
-        with self.lock:
-            self.count += 1
-            return "m%05d" % self.count
 
     def text(self, ident, extra="", body="Hello.\n"):
         return "%sX-Lab-Id: %s\nFrom: <a@pass.example>\nTo: <u@strict.example>\n" \
                "Subject: test\n\n%s" % (extra, ident, body)
-
-    def note(self, posted):
-        with self.lock:
-            (self.taken if posted.accepted else self.refused).append(posted.ident)
-        return posted
 
     def session(self, client=GOOD, helo="helo.example", login=None, port=None):
         s = lab_smtp.Client(port or self.postfix.port)
@@ -119,7 +86,7 @@ class Place:
 
     def say(self, s, sender, rcpts, extra="", params="", body="Hello.\n"):
         ident = self.ident()
-        return self.note(Posted(ident, *s.message(
+        return self.note(lab_ledger.Posted(ident, *s.message(
             sender, rcpts, self.text(ident, extra, body), params)))
 
     def post(self, sender, rcpts=("u@plain.example",), extra="", params="", body="Hello.\n", **kw):
@@ -128,10 +95,6 @@ class Place:
             posted = self.say(s, sender, rcpts, extra, params, body)
             s.command("QUIT")
             return posted
-
-    def delivered(self, posted):
-        """The delivered message; None when there is none."""
-        return self.sink.wait(posted.ident) if posted.accepted else None
 
     def log_of(self, wanted, since=0):
         return self.daemon.log.wait(wanted if callable(wanted) else lambda l: wanted in l,
@@ -252,8 +215,7 @@ def not_ours_to_judge(tap, p):
     ident = p.ident()
     out = p.postfix.sendmail("a@fail.example", ["u@strict.example"], p.text(ident, forged))
     message = p.sink.wait(ident)
-    with p.lock:
-        p.taken.append(ident)
+    p.took(ident)
     tap.ok(out.returncode == 0 and message, "sendmail(1): local mail is delivered", repr(out))
     tap.equal(message and message.all(AR), ["other.example; spf=pass"],
               "sendmail(1): no field of ours, the forged one removed")
@@ -285,8 +247,8 @@ def sessions(tap, p):
         s.send(lab_smtp.stuffed(p.text(second)) + b"QUIT\r\n")
         codes += [s.reply().code for _ in range(2)]
     tap.equal(codes, [250, 250, 250, 354, 250, 250, 550, 250, 354, 250, 221], "pipelining: the replies")
-    with p.lock:
-        p.taken += [first, second]
+    p.took(first)
+    p.took(second)
     tap.equal([shown(p.sink.wait(i)).get("smtp.mailfrom") for i in (first, second)],
               ["pass", "fail"], "pipelining: each message its own result")
     s = p.session()  # gone in the middle of the message
@@ -394,7 +356,7 @@ def killed(tap, p):
             replies.append(s.reply())
         s.close()
         first = next((r for r in replies if not r.good), replies[-1])
-        posted = p.note(Posted(ident, first, [], first))
+        posted = p.note(lab_ledger.Posted(ident, first, [], first))
         tap.ok(posted.refused_for_now, "killed %s: the client gets a 4xx" % what, repr(replies))
         restart(p)
         tap.ok(p.delivered(p.post("<a@pass.example>")), "killed %s: back after a restart" % what)
@@ -435,40 +397,17 @@ def killed(tap, p):
         tap.ok(message and ids_left(message) == ["other1.example"], "killed %s: back after a restart" % what)
 
 
-class Load:
-    """Several clients that send until they are told to stop."""
-
-    def __init__(self, p, threads, seconds):
-        self.p = p
-        self.enough = threading.Event()
-        self.end = time.monotonic() + seconds
-        self.posted = []
-        self.lock = threading.Lock()
-        self.pool = concurrent.futures.ThreadPoolExecutor(threads)
-        self.jobs = [self.pool.submit(self._client, i) for i in range(threads)]
-
-    def _client(self, number):
-        while not self.enough.is_set() and time.monotonic() < self.end:
-            try:
-                s = self.p.session()
-            except OSError:
-                continue
-            with s:
-                for _ in range(4):
-                    one = self.p.say(s, "<a@%s.example>" % ("pass", "mx", "many")[number % 3],
-                                     ["u@plain.example"])
-                    with self.lock:
-                        self.posted.append(one)
-                    if not one.accepted:
-                        break
-
-    def finish(self):
-        """Stop, and give all that was sent."""
-        self.enough.set()
-        self.pool.shutdown()
-        for job in self.jobs:
-            job.result()
-        return self.posted
+def load(p, seconds):
+    """Six clients, four messages a session."""
+    def talk(number):
+        with p.session() as s:
+            for _ in range(4):
+                one = p.say(s, "<a@%s.example>" % ("pass", "mx", "many")[number % 3],
+                            ["u@plain.example"])
+                yield one
+                if not one.accepted:
+                    break
+    return lab_ledger.Load(talk, 6, seconds)
 
 
 def not_passed(p, posted):
@@ -480,10 +419,10 @@ def not_passed(p, posted):
 def reload_under_load(tap, p):
     good = settings(p.dns)
     log = len(p.postfix.log())
-    load = Load(p, 6, 40)
+    clients = load(p, 40)
     done, failed = 0, []
-    while (done < 20 or len(load.posted) < 300) and time.monotonic() < load.end:
-        load.enough.wait(0.05)  # one reload every 50 ms
+    while (done < 20 or len(clients.posted) < 300) and time.monotonic() < clients.end:
+        clients.enough.wait(0.05)  # one reload every 50 ms
         good["spf"] = {"mode": "enforce", "fail": ("tag", "reject")[done % 2]}
         good["resolver"] = dict(good["resolver"], tries=1 + done % 4 // 2)
         p.daemon.set_policy(good)
@@ -492,7 +431,7 @@ def reload_under_load(tap, p):
         elif p.daemon.reload()[0] != "ok":
             failed.append(done)
         done += 1
-    posted = load.finish()
+    posted = clients.finish()
     tap.ok(done >= 20 and not failed, "reload under load: %d reloads succeed" % done, repr(failed))
     lost = [m.last for m in posted if not m.accepted]
     tap.ok(len(posted) >= 300 and not lost, "reload under load: all messages are accepted (%d)" % len(posted),
@@ -515,8 +454,8 @@ def wrong_policy(tap, p):
 
 
 def stop_under_load(tap, p):
-    load = Load(p, 6, 60)
-    lab_base.wait_until(lambda: len(load.posted) > 30, 30, "mail flows")
+    clients = load(p, 60)
+    lab_base.wait_until(lambda: len(clients.posted) > 30, 30, "mail flows")
     with p.session() as s:  # a callback that runs when the signal comes
         p.dns.hold("held.example")
         s.send(b"MAIL FROM:<a@held.example>\r\nRCPT TO:<u@strict.example>\r\n")
@@ -528,7 +467,7 @@ def stop_under_load(tap, p):
         mail, rcpt = s.reply(), s.reply()
         status = process.wait(10)
         took = time.monotonic() - begin
-    posted = load.finish()
+    posted = clients.finish()
     tap.equal(status, 0, "SIGTERM under load: exit 0")
     tap.ok(took < 6, "SIGTERM under load: within 6 s", "%.1f s" % took)
     tap.ok(asked and (mail.code, rcpt.code) == (250, 250), "SIGTERM under load: the callback in flight is finished",
@@ -542,16 +481,15 @@ def stop_under_load(tap, p):
 
 
 def killed_under_load(tap, p):
-    load = Load(p, 6, 60)
+    clients = load(p, 60)
     seen = 0
     for _ in range(8):
-        lab_base.wait_until(lambda: sum(m.accepted for m in list(load.posted)) > seen + 10, 30,
-                            "mail flows")
+        lab_base.wait_until(lambda: clients.accepted() > seen + 10, 30, "mail flows")
         p.daemon.kill()
         restart(p)
-        seen = sum(m.accepted for m in list(load.posted))
-    lab_base.wait_until(lambda: sum(m.accepted for m in list(load.posted)) > seen + 10, 30, "mail flows")
-    posted = load.finish()
+        seen = clients.accepted()
+    lab_base.wait_until(lambda: clients.accepted() > seen + 10, 30, "mail flows")
+    posted = clients.finish()
     refused = [m for m in posted if not m.accepted]
     tap.ok(len(posted) > 80, "killed 8 times under load: mail flowed after each (%d, %d put off)" % (
         len(posted), len(refused)))
@@ -573,15 +511,7 @@ def logged(tap, p):
 
 def accounts(tap, p):
     """The ledger, at the end."""
-    lost = p.sink.wait_all(p.taken)
-    twice = [i for i in p.taken if len(p.sink.of(i)) > 1]
-    leaked = [i for i in p.refused if p.sink.of(i)]
-    tap.equal(lost, [], "ledger: every accepted message is delivered (%d)" % len(p.taken))
-    tap.equal(twice, [], "ledger: none twice")
-    tap.equal(leaked, [], "ledger: no refused one is delivered (%d)" % len(p.refused))
-    # the sink has it a moment before the queue is rid of it
-    lab_base.wait_until(lambda: not p.postfix.queue(), 20, "an empty queue")
-    tap.equal(p.postfix.queue(), [], "ledger: nothing is left in the queue")
+    p.accounts(tap, p.postfix)
 
 
 def main():
