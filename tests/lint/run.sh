@@ -169,7 +169,7 @@ check_units() {
 	bad=0
 	for file in packaging/systemd/*.service; do
 		[ -e "$file" ] || continue
-		systemd-analyze security --offline=true --threshold=15 "$file" ||
+		systemd-analyze security --offline=true --threshold=12 "$file" ||
 			bad=1
 		systemd-analyze verify --man=no "$file" 2>&1 |
 			grep "^[^ ]*$(basename "$file")" |

@@ -1,5 +1,7 @@
 /* metrics: the text is read back by a strict reader of format 0.0.4. */
 #include "core/direction.h"
+#include "core/dkim_result.h"
+#include "core/fragile.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
 #include "io/metrics.h"
@@ -298,6 +300,37 @@ metrics_words_are_those_of_the_core(void **state)
 }
 
 static void
+metrics_words_of_dkim_are_those_of_the_core(void **state)
+{
+	struct gp_metrics *m = gp_metrics_new("dkim");
+	struct gp_buf text;
+	char line[160];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		gp_metrics_add(m, GP_M_DKIM_RESULTS, i, 10 + (int)i);
+		gp_metrics_add(m, GP_M_DKIM_FRAGILE, i, 20 + (int)i);
+	}
+	text = format(m);
+	for (unsigned i = 0; i < GP_DKIM_RESULTS; i++) {
+		(void)snprintf(line, sizeof(line),
+		    "gatepost_dkim_results_total{daemon=\"dkim\","
+		    "result=\"%s\"} %u\n",
+		    gp_dkim_result_name((enum gp_dkim_result)i), 10 + i);
+		has_line(&text, line);
+	}
+	for (unsigned i = 0; i < GP_FRAGILES; i++) {
+		(void)snprintf(line, sizeof(line),
+		    "gatepost_dkim_fragile_total{daemon=\"dkim\","
+		    "reason=\"%s\"} %u\n",
+		    gp_fragile_name((enum gp_fragile)i), 20 + i);
+		has_line(&text, line);
+	}
+	gp_buf_clear(&text);
+	gp_metrics_free(m);
+}
+
+static void
 metrics_out_of_range_is_ignored(void **state)
 {
 	struct gp_metrics *m = gp_metrics_new("spf");
@@ -405,6 +438,7 @@ main(void)
 		cmocka_unit_test(metrics_text_of_a_fresh_daemon_is_complete),
 		cmocka_unit_test(metrics_counters_and_gauges_are_read_back),
 		cmocka_unit_test(metrics_words_are_those_of_the_core),
+		cmocka_unit_test(metrics_words_of_dkim_are_those_of_the_core),
 		cmocka_unit_test(metrics_out_of_range_is_ignored),
 		cmocka_unit_test(metrics_histogram_bounds_are_inclusive),
 		cmocka_unit_test(metrics_nothing_is_lost_between_threads),
