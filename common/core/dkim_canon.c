@@ -13,6 +13,7 @@
 
 /* Octets that are looked at together. */
 #define BLOCK 64
+#define WORD  8
 
 #define CRLF GP_STR("\r\n")
 
@@ -252,23 +253,57 @@ changes(const char *p)
 		       (unsigned)(p[1] == '\r')));
 }
 
+/* The same for BLOCK octets at once. */
+static bool
+block_changes(const char *p)
+{
+	unsigned char any = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		any |= (unsigned char)changes(p + i);
+	return any != 0;
+}
+
+/* The high bit of each octet of `x` that is c, and maybe of others, but of
+ * none when no octet is. */
+static uint64_t
+octets(uint64_t x, char c)
+{
+	const uint64_t ones = UINT64_MAX / UINT8_MAX;
+
+	x ^= ones * (unsigned char)c;
+	return (x - ones) & ~x & ones << 7;
+}
+
+/* False when none of the WORD octets from p on changes. */
+static bool
+word_may_change(const char *p)
+{
+	uint64_t x, next;
+
+	memcpy(&x, p, WORD);
+	memcpy(&next, p + 1, WORD);
+	next = octets(next, ' ') | octets(next, '\t') | octets(next, '\r');
+	return (octets(x, '\t') | (octets(x, ' ') & next)) != 0;
+}
+
 /* The first octet from p on that is changed by "relaxed", or `end`.  The octet
  * before `end` is none that is. */
 static const char *
 find_change(const char *p, const char *end)
 {
-	while (end - p > BLOCK) {
-		unsigned char any = 0;
-
-		for (size_t i = 0; i < BLOCK; i++)
-			any |= (unsigned char)changes(p + i);
-		if (any != 0)
-			break;
-		p += BLOCK;
+	for (;;) {
+		while (end - p > BLOCK && !block_changes(p))
+			p += BLOCK;
+		while (end - p > WORD && !word_may_change(p))
+			p += WORD;
+		for (size_t i = 0; i < WORD; i++, p++) {
+			if (end - p <= 1)
+				return end;
+			if (changes(p))
+				return p;
+		}
 	}
-	while (end - p > 1 && !changes(p))
-		p++;
-	return end - p > 1 ? p : end;
 }
 
 /* Hold line ends, and with "relaxed" white space.  Returns the first octet
@@ -324,22 +359,43 @@ gp_dkim_body_init(struct gp_dkim_body *b, enum gp_dkim_canon canon,
 	b->staged = 0;
 }
 
+/* Hand on what the octets from p to `end` become with "relaxed".  The octet
+ * before `end` is content, so that all line ends before it are, too. */
+static void
+put_relaxed(struct gp_dkim_body *b, const char *p, const char *end)
+{
+	const char *q, *r;
+
+	for (; p < end; p = r) {
+		q = find_change(p, end);
+		for (r = q; r < end && is_wsp(*r); r++)
+			continue;
+		if (q == end || (end - r > 1 && r[0] == '\r' && r[1] == '\n')) {
+			put(b, p, (size_t)(q - p));
+		} else if (*q == ' ') {
+			put(b, p, (size_t)(q - p) + 1);
+		} else {
+			put(b, p, (size_t)(q - p));
+			put(b, " ", 1);
+		}
+	}
+}
+
 void
 gp_dkim_body_add(struct gp_dkim_body *b, struct gp_str chunk)
 {
-	const char *p, *q, *open, *end;
+	const char *p, *open, *end;
 
 	if (chunk.n == 0)
 		return;
 	end = chunk.p + chunk.n;
 	p = hold(b, chunk.p, end);
 	open = open_end(b->canon, p, end);
-	while (p < open) {
-		q = b->canon == GP_DKIM_RELAXED ? find_change(p, open) : open;
-		put(b, p, (size_t)(q - p));
-		p = hold(b, q, open);
-	}
-	while (p < end)
+	if (b->canon == GP_DKIM_RELAXED)
+		put_relaxed(b, p, open);
+	else
+		put(b, p, (size_t)(open - p));
+	for (p = open; p < end;)
 		p = hold(b, p, end);
 }
 
