@@ -120,6 +120,9 @@ $(O)/tsan/bin/test_%: $(O)/tsan/tests/unit/test_%.o \
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(TSAN) -o $@ $^ -lcmocka $(LIBS)
 
+# keys, and a second opinion
+$(O)/fuzz/bin/fuzz_dkim_check: $(O)/fuzz/tests/support/dkim_pem.o \
+    $(O)/fuzz/tests/support/dkim_naive.o
 $(O)/fuzz/bin/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
