@@ -423,6 +423,36 @@ check_length_is_ours_to_judge(void **state)
 }
 
 static void
+check_each_length_has_its_own_hash(void **state)
+{
+	static const struct signing rows[] = {
+		{ .selector = "rsa", .more = "l=7; ", .limit = 7 },
+		{ .selector = "rsa", .more = "l=9; ", .limit = 9 },
+		{ .selector = "rsa" },
+		{ .selector = "rsa",
+		    .c = "relaxed/simple",
+		    .more = "l=7; ",
+		    .limit = 7 },
+	};
+
+	(void)state;
+	for (size_t e = 0; e < COUNT(engines); e++) {
+		struct lab l;
+
+		lab_open(&l, engines[e]);
+		l.how.body_length = GP_BODY_LENGTH_PASS;
+		start(&l);
+		for (size_t i = 0; i < COUNT(rows); i++)
+			sign(&l, rows[i], BODY);
+		run(&l, BODY, 4);
+		for (size_t i = 0; i < COUNT(rows); i++)
+			expect(&l, i, GP_DKIM_PASS, NULL);
+		assert_int_equal(differences(&l), 0);
+		lab_close(&l);
+	}
+}
+
+static void
 check_small_keys_are_policy_everywhere(void **state)
 {
 	(void)state;
@@ -696,6 +726,7 @@ main(void)
 		cmocka_unit_test(check_every_engine_finds_what_was_changed),
 		cmocka_unit_test(check_empty_bodies_have_their_hash),
 		cmocka_unit_test(check_length_is_ours_to_judge),
+		cmocka_unit_test(check_each_length_has_its_own_hash),
 		cmocka_unit_test(check_small_keys_are_policy_everywhere),
 		cmocka_unit_test(check_one_bad_signature_never_touches_another),
 		cmocka_unit_test(check_each_key_is_asked_for_once),
