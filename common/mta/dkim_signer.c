@@ -7,7 +7,7 @@
 
 /* A header as it is hashed.  Canonicalisation makes nothing longer but line
  * ends, and between two of those there is at least a blank. */
-#define INPUT_MAX (2 * GP_FIELDS_BYTES)
+#define INPUT_MAX ((size_t)2 * GP_FIELDS_BYTES)
 
 /* The body, hashed in one canonicalisation. */
 struct hashed_body {
@@ -86,7 +86,7 @@ want_body(struct gp_dkim_signer *s, enum gp_dkim_canon canon)
 static size_t
 key_of(const struct gp_dkim_signer *s, const struct gp_dkim_sig *sig)
 {
-	size_t i = s->n_keys;
+	size_t i;
 
 	if (sig->domain == NULL || sig->selector == NULL ||
 	    strcmp(sig->domain, s->plan.policy->domain) != 0)
