@@ -282,7 +282,7 @@ read_name(struct reader *r)
 	return gp_arena_strdup(r->arena, name);
 }
 
-/* NULL when stopped */
+/* NULL when there is none; then the reader is stopped. */
 static const char *
 read_domain(struct reader *r, bool *is_literal)
 {
@@ -298,7 +298,7 @@ read_domain(struct reader *r, bool *is_literal)
 	*is_literal = next(r) == '[';
 	domain = *is_literal ? read_literal(r) : read_name(r);
 	skip_blanks(r);
-	return r->rc == GP_OK ? domain : NULL;
+	return domain;
 }
 
 /* -- mailboxes --------------------------------------------------------- */

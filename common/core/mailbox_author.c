@@ -57,8 +57,6 @@ read_fields(const struct gp_header *h, struct gp_arena *arena,
 			GP_STR("From")))
 			continue;
 		a->fields++;
-		if (a->all.n == GP_MAILBOXES_MAX)
-			continue;
 		*rc = gp_mailboxes_parse(h->v[i].value, arena, &more, why);
 		append(&a->all, &more, arena);
 	}

@@ -113,8 +113,7 @@ in_clients(const struct gp_prefixes *clients, const struct gp_ip *client)
 static bool
 is_address(const struct login *own, const struct gp_mailbox *address)
 {
-	return own->domain.p != NULL &&
-	       (gp_str_eq_nocase(own->local, address->local) ||
+	return (gp_str_eq_nocase(own->local, address->local) ||
 		   gp_str_eq_nocase(own->local, without_tag(address->local))) &&
 	       same_domain(own->domain, gp_str(address->domain));
 }

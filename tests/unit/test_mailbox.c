@@ -259,6 +259,9 @@ static const struct row refused[] = {
 	NO("backslash outside quotes", "Jo\\e <a@b>"),
 	NO("comment never closed", "(a joe@example.com"),
 	NO("comment closed by a quoted pair", "(a\\) joe@example.com"),
+	NO("comment behind the address never closed", "joe@example.com (a"),
+	NO("nested comment behind it never closed", "<joe@example.com>(a(b)"),
+	NO("comment in the angle never closed", "<joe@example.com(a>"),
 	NO("nested comment never closed", "(a(b) joe@example.com"),
 	NO("comment never opened", "a) joe@example.com"),
 	NO("backslash at the end of a comment", "(a\\"),
@@ -271,6 +274,8 @@ static const struct row refused[] = {
 	NO("group without a name", ": a@b;"),
 	NO("group with a dot first", ".G: a@b;"),
 	NO("group in a group", "G: H: a@b;;"),
+	NO("group in a group, empty", "G: H:;"),
+	NO("group in a group, both closed", "G: H:;;"),
 	NO("group of words", "G: Joe;"),
 	NO("groups without a comma", "G:; H:;"),
 	NO("address behind a group", "G:; a@b"),
@@ -303,6 +308,8 @@ static const struct row refused[] = {
 	NO("control in a quoted pair", "\"\\\x01\"@example.com"),
 	NO("escape in quotes", "\"\x1b[1m\" <joe@example.com>"),
 	NO("DEL", "joe\x7f@example.com"),
+	NO("DEL in quotes", "\"\x7f\"@example.com"),
+	NO("DEL in a comment", "(\x7f)joe@example.com"),
 	NO("C1 control", "joe\xc2\x85@example.com"),
 	NO("Latin-1", "J\xf6rg <joe@example.com>"),
 	NO("Latin-1 in quotes", "\"J\xf6rg\" <joe@example.com>"),
@@ -393,6 +400,64 @@ mailboxes_refused_table_is_not_guessed_at(void **state)
 {
 	(void)state;
 	check_rows(refused, COUNT(refused), GP_PERM);
+}
+
+/* The first thing that is wrong, not what follows from it. */
+static void
+mailboxes_clause_names_the_first_fault(void **state)
+{
+	static const struct {
+		const char *value, *clause;
+	} rows[] = {
+		{ "", "there is no address in it" },
+		{ "Joe Smith", "a name has no address" },
+		{ "<>", "there is no address between \"<\" and \">\"" },
+		{ "<joe>", "an address has no domain" },
+		{ "joe smith@a.b",
+		    "what stands before \"@\" is no local part" },
+		{ "joe@", "a domain is missing or incomplete" },
+		{ "joe@-a",
+		    "a label of the domain begins or ends with a hyphen" },
+		{ "joe@[x]", "the address literal is neither [IPv4] nor "
+			     "[IPv6:address]" },
+		{ "joe@[x", "an address literal has no end" },
+		{ "<joe@a", "\">\" does not stand behind an address" },
+		{ "a@b c@d",
+		    "something that is no comma stands behind an address" },
+		{ "\"Joe <a@b>", "a quoted string has no end" },
+		{ "(a a@b", "a comment has no end" },
+		{ "(\\", "a backslash stands before no character" },
+		{ DEEP_OPEN DEEP_OPEN "((",
+		    "comments are nested more than 32 deep" },
+		{ DEEP_OPEN DEEP_OPEN "(",
+		    "comments are nested more than 32 deep" },
+		{ DEEP_OPEN DEEP_OPEN, "a comment has no end" },
+		{ ".Joe <a@b>", "a display name begins with a dot" },
+		{ "G: a@b", "a group does not end in \";\"" },
+		{ "G: H: a@b", "a group stands in a group" },
+		{ "<@a@b:c@d>", "a source route is not as it must be" },
+		{ "a@b\n", "a line end is not part of a fold" },
+		{ "\x01", "there is a control character in it" },
+		{ "\xff", "it is not UTF-8" },
+		{ A256 "xy@a.b",
+		    "the local part has 258 octets, more than 256" },
+		{ "a@" A256 A256 A256 A256,
+		    "a domain is longer than 253 octets" },
+		{ "g:;", "there are only empty groups in it" },
+	};
+	struct gp_arena *arena = gp_arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct gp_mailboxes got;
+		struct gp_err err = { "" };
+
+		if (gp_mailboxes_parse(gp_str(rows[i].value), arena, &got,
+			&err) == GP_OK ||
+		    strcmp(err.msg, rows[i].clause) != 0)
+			fail_msg("%s: \"%s\"", rows[i].value, err.msg);
+	}
+	gp_arena_free(arena);
 }
 
 /* `unit` over and over, `before` and `behind` around it */
@@ -709,6 +774,7 @@ main(void)
 		cmocka_unit_test(mailboxes_readable_table_is_read_one_way),
 		cmocka_unit_test(mailboxes_groups_alone_are_none),
 		cmocka_unit_test(mailboxes_refused_table_is_not_guessed_at),
+		cmocka_unit_test(mailboxes_clause_names_the_first_fault),
 		cmocka_unit_test(mailboxes_bounds_hold_to_the_one),
 		cmocka_unit_test(mailboxes_longest_hostile_fields_are_quick),
 		cmocka_unit_test(author_table_has_one_domain_or_none),
