@@ -31,6 +31,14 @@ struct gp_dns_memo {
 	struct gp_dns_answer answer;
 };
 
+/* A question that was prefetched: its answer is here, or under way. */
+struct gp_dns_held {
+	struct gp_dns_held *next;
+	struct gp_dns_question question;
+	struct gp_dns_entry *entry;
+	struct gp_dns_flight *flight; /* both NULL: it has not come in time */
+};
+
 struct gp_dns *
 gp_dns_new(struct gp_dns_backend *b, int64_t cache_bytes,
     struct gp_metrics *metrics)
@@ -119,31 +127,23 @@ fetch(struct gp_dns *dns, const struct gp_dns_question *q, int64_t deadline_us,
 	return NULL;
 }
 
-/* Who asks afterwards is counted; of this only what goes on the wire. */
-static void
-start_ahead(struct gp_dns *dns, const struct gp_dns_question *q,
-    int64_t deadline_us)
+static struct gp_dns_held *
+held_find(struct gp_dns_held *h, const struct gp_dns_question *q)
 {
-	struct gp_dns_entry *entry = NULL;
-	struct gp_dns_flight *flight = NULL;
+	while (h != NULL && (h->question.type != q->type ||
+				strcmp(h->question.name, q->name) != 0))
+		h = h->next;
+	return h;
+}
 
-	switch (
-	    gp_dns_cache_find(dns->cache, q, deadline_us, &entry, &flight)) {
-	case GP_DNS_HIT:
-		gp_dns_entry_unref(entry);
-		break;
-	case GP_DNS_SHARED:
-		gp_dns_flight_leave(flight, false);
-		break;
-	case GP_DNS_MISS:
-		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_MISS, 1);
-		dns->backend->start(dns->backend, flight);
-		gp_dns_flight_leave(flight, true);
-		break;
-	case GP_DNS_LATE:
-	case GP_DNS_FULL:
-		break;
-	}
+/* A reference to what was prefetched; NULL when that has not come. */
+static struct gp_dns_entry *
+held_wait(struct gp_dns_held *h, int64_t deadline_us)
+{
+	if (h->flight != NULL)
+		h->entry = gp_dns_flight_wait(h->flight, deadline_us);
+	h->flight = NULL;
+	return h->entry == NULL ? NULL : gp_dns_entry_ref(h->entry);
 }
 
 /* An alias whose target the server left out is followed here, so that the
@@ -155,8 +155,9 @@ resolve(struct gp_dns_scope *scope, struct gp_dns_question q,
 	uint32_t ttl_s = GP_DNS_TTL_MAX_S;
 
 	for (unsigned link = 0; link <= GP_DNS_CNAME_MAX; link++) {
+		struct gp_dns_held *held = held_find(scope->held, &q);
 		struct gp_dns_entry *entry;
-		const char *alias, *why;
+		const char *alias, *why = "timeout";
 		bool valid = true;
 
 		if (atomic_load(&scope->dns->cancelled))
@@ -164,7 +165,9 @@ resolve(struct gp_dns_scope *scope, struct gp_dns_question q,
 		if (scope->budget == 0)
 			return temporary(out, "budget");
 		scope->budget--;
-		entry = fetch(scope->dns, &q, scope->deadline_us, &why);
+		entry = held != NULL
+		            ? held_wait(held, scope->deadline_us)
+		            : fetch(scope->dns, &q, scope->deadline_us, &why);
 		if (entry == NULL)
 			return temporary(out, why);
 		alias =
@@ -230,18 +233,62 @@ gp_dns_query(struct gp_dns_scope *scope, const char *name,
 	return out->rc;
 }
 
+/* False: it is not under way, and must be asked for later. */
+static bool
+start_ahead(struct gp_dns *dns, struct gp_dns_held *h, int64_t deadline_us)
+{
+	switch (gp_dns_cache_find(dns->cache, &h->question, deadline_us,
+	    &h->entry, &h->flight)) {
+	case GP_DNS_HIT:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_HIT, 1);
+		return true;
+	case GP_DNS_SHARED:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_SHARED, 1);
+		return true;
+	case GP_DNS_MISS:
+		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_MISS, 1);
+		dns->backend->start(dns->backend, h->flight);
+		return true;
+	case GP_DNS_LATE:
+	case GP_DNS_FULL:
+		break;
+	}
+	return false;
+}
+
 void
 gp_dns_prefetch(struct gp_dns_scope *scope, const char *name,
-    enum gp_dns_type type)
+    enum gp_dns_type type, struct gp_dns_held **held)
 {
 	struct gp_dns *dns = scope->dns;
 	struct gp_dns_question q = { .type = type };
-	struct gp_dns_answer known;
+	struct gp_dns_held *h;
 
-	if (!question_set(&q, name, type) || memo_find(scope->memo, &q, &known))
+	if (!question_set(&q, name, type) || held_find(*held, &q) != NULL)
 		return;
+	h = gp_xcalloc(1, sizeof(*h));
+	h->question = q;
 	atomic_fetch_add(&dns->users, 1);
-	if (!atomic_load(&dns->cancelled))
-		start_ahead(dns, &q, scope->deadline_us);
+	if (!atomic_load(&dns->cancelled) &&
+	    start_ahead(dns, h, scope->deadline_us)) {
+		h->next = *held;
+		*held = h;
+	} else {
+		free(h);
+	}
 	atomic_fetch_sub(&dns->users, 1);
+}
+
+void
+gp_dns_held_free(struct gp_dns_held *held)
+{
+	while (held != NULL) {
+		struct gp_dns_held *next = held->next;
+
+		if (held->flight != NULL)
+			gp_dns_flight_leave(held->flight);
+		gp_dns_entry_unref(held->entry);
+		free(held);
+		held = next;
+	}
 }

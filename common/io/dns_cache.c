@@ -30,7 +30,6 @@ struct gp_dns_flight {
 	uint64_t hash;
 	struct gp_dns_flight *next; /* in the bucket */
 	unsigned holds;             /* the backend's and each waiter's */
-	bool ahead;                 /* nobody has asked for it yet */
 	bool done;
 	struct gp_dns_entry *entry; /* when done */
 	pthread_cond_t finished;
@@ -192,10 +191,6 @@ entry_drop(struct gp_dns_cache *c, struct shard *s, struct gp_dns_entry *e)
 static void
 entry_touch(struct gp_dns_cache *c, struct shard *s, struct gp_dns_entry *e)
 {
-	if (e->ahead) {
-		e->ahead = false;
-		return;
-	}
 	list_remove(generation_of(s, e), e);
 	e->in_old = true;
 	list_add(&s->old, e);
@@ -343,7 +338,6 @@ gp_dns_cache_find(struct gp_dns_cache *c, const struct gp_dns_question *q,
 		found = GP_DNS_HIT;
 	} else if ((*flight = flight_find(s, hash, q)) != NULL) {
 		(*flight)->holds++;
-		(*flight)->ahead = false;
 		found = GP_DNS_SHARED;
 	} else if (deadline_us <= now_us) {
 		found = GP_DNS_LATE;
@@ -375,13 +369,9 @@ gp_dns_flight_wait(struct gp_dns_flight *f, int64_t deadline_us)
 }
 
 void
-gp_dns_flight_leave(struct gp_dns_flight *f, bool new)
+gp_dns_flight_leave(struct gp_dns_flight *f)
 {
 	pthread_mutex_lock(&f->shard->lock);
-	if (new && f->done)
-		f->entry->ahead = true;
-	else if (new)
-		f->ahead = true;
 	flight_release(f);
 }
 
@@ -412,7 +402,6 @@ gp_dns_finish(struct gp_dns_flight *f, const struct gp_dns_answer *a,
 	e = gp_dns_entry_new(&f->question, a, alias, gp_clock_us());
 	e->hash = f->hash;
 	pthread_mutex_lock(&s->lock);
-	e->ahead = f->ahead;
 	for (at = flight_bucket(s, f->hash); *at != f; at = &(*at)->next)
 		continue;
 	*at = f->next;

@@ -50,12 +50,7 @@ enum gp_dns_found gp_dns_cache_find(struct gp_dns_cache *c,
 struct gp_dns_entry *
 gp_dns_flight_wait(struct gp_dns_flight *f, int64_t deadline_us);
 
-/*
- * gp_dns_flight_leave - give up the caller's hold and wait for nothing; the
- * answer is kept for whoever asks later.  `new`: the caller has started it
- * (GP_DNS_MISS), for a question that will be asked once more.  That does not
- * make the answer one of daily mail.
- */
-void gp_dns_flight_leave(struct gp_dns_flight *f, bool new);
+/* gp_dns_flight_leave - give up the caller's hold and wait for nothing. */
+void gp_dns_flight_leave(struct gp_dns_flight *f);
 
 #endif

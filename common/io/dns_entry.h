@@ -23,7 +23,6 @@ struct gp_dns_entry {
 	struct gp_dns_entry *newer;
 	struct gp_dns_entry *older;
 	bool in_old;
-	bool ahead; /* fetched before it was asked for, and not asked since */
 	/* the question */
 	uint64_t hash;
 	enum gp_dns_type type;

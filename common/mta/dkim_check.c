@@ -25,6 +25,7 @@ struct gp_dkim_run {
 	enum gp_engine engine;
 	struct gp_dkim_checks checks;
 	struct gp_dns_question *questions; /* of each check; "": none */
+	struct gp_dns_held *held;          /* the keys, on their way */
 	struct body **of;                  /* of each check; NULL: not hashed */
 	struct body *bodies;
 	size_t n_bodies;
@@ -46,6 +47,14 @@ static void
 free_sha(void *sha)
 {
 	gp_sha256_free(sha);
+}
+
+static void
+free_held(void *run)
+{
+	struct gp_dkim_run *r = run;
+
+	gp_dns_held_free(r->held);
 }
 
 static struct body *
@@ -91,6 +100,7 @@ gp_dkim_check_begin(const struct gp_dkim_checker *c,
 	n = r->checks.n;
 	if (n == 0)
 		return r;
+	gp_arena_on_clear(c->arena, free_held, r);
 	r->questions = gp_arena_alloc(c->arena, n * sizeof(*r->questions));
 	r->bodies = gp_arena_alloc(c->arena, n * sizeof(*r->bodies));
 	r->of = gp_arena_alloc(c->arena, n * sizeof(struct body *));
@@ -125,12 +135,16 @@ gp_dkim_check_prefetch(struct gp_dkim_run *r, struct gp_dns_scope *scope)
 	for (size_t i = 0; i < r->checks.n; i++)
 		if (asks_first(r, i))
 			gp_dns_prefetch(scope, r->questions[i].name,
-			    r->questions[i].type);
+			    r->questions[i].type, &r->held);
 }
 
+/* All are under way before the first is waited for: keys that never come take
+ * the time of one, and none of it from the others. */
 static void
 feed_keys(struct gp_dkim_run *r, struct gp_dns_scope *scope)
 {
+	gp_dkim_check_prefetch(r, scope);
+	scope->held = r->held;
 	for (size_t i = 0; i < r->checks.n; i++) {
 		const struct gp_dns_question *q = &r->questions[i];
 		struct gp_dns_answer answer;
