@@ -71,7 +71,6 @@ open_key(struct entry *e, struct gp_problems *problems)
 	const struct gp_key_policy *p = e->policy;
 	struct gp_private_key *key;
 	struct gp_err err;
-	unsigned bits;
 
 	if (p->state == GP_KEY_RETIRED)
 		return;
@@ -87,11 +86,38 @@ open_key(struct entry *e, struct gp_problems *problems)
 		    " written, this one is for %s",
 		    p->selector, p->file,
 		    gp_dkim_algorithm_name(algorithm_of(key)));
-	bits = gp_private_key_public(key)->bits;
-	if (algorithm_of(key) == GP_DKIM_RSA_SHA256 && bits < RSA_BITS_WANTED)
-		gp_log(GP_LOG_WARNING,
-		    "%s: RSA key of %u bits; 2048 or more are wanted", p->file,
-		    bits);
+}
+
+static bool
+weak(const struct entry *e)
+{
+	return e->key != NULL && algorithm_of(e->key) == GP_DKIM_RSA_SHA256 &&
+	       gp_private_key_public(e->key)->bits < RSA_BITS_WANTED;
+}
+
+static bool
+weak_among(const struct entry *v, size_t n, const char *file)
+{
+	for (size_t i = 0; i < n; i++)
+		if (weak(&v[i]) && strcmp(v[i].policy->file, file) == 0)
+			return true;
+	return false;
+}
+
+/* Once for the path: not for each block, nor at each reload. */
+static void
+warn_if_weak(const struct gp_dkim_keys *k, size_t which,
+    const struct gp_dkim_keys *old)
+{
+	const struct entry *e = &k->v[which];
+	const char *file = e->policy->file;
+
+	if (!weak(e) || weak_among(k->v, which, file) ||
+	    (old != NULL && weak_among(old->v, old->n, file)))
+		return;
+	gp_log(GP_LOG_WARNING,
+	    "%s: RSA key of %u bits; 2048 or more are wanted", file,
+	    gp_private_key_public(e->key)->bits);
 }
 
 /* What DNS once confirmed of this very key is still so after a reload. */
@@ -171,6 +197,7 @@ gp_dkim_keys_open(const struct gp_config *config,
 	*out = NULL;
 	for (size_t i = 0; i < k->n; i++) {
 		open_key(&k->v[i], problems);
+		warn_if_weak(k, i, old);
 		if (old != NULL)
 			take_over(&k->v[i], old);
 	}
