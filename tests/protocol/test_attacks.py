@@ -1,36 +1,55 @@
 #!/usr/bin/python3
-"""Public attack cases against mail authentication, as far as SPF goes: what
-the sender's path is taken for, and what never stands in a field of ours."""
+"""Public attack cases against mail authentication, as far as SPF and DKIM go:
+what the sender's path is taken for, which domains show a pass, and what never
+stands in a field of ours."""
+import importlib.util
 import json
 import os
+import pathlib
 import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import lab_authres
 import lab_base
+import lab_dkim
 import lab_dns
 import lab_gatepost
-import lab_smtp
 import lab_tap
 import miltermta
 
-FOLDER = os.path.join(lab_base.SUITES, "attacks")
+FOLDER = pathlib.Path(lab_base.SUITES, "attacks")
 ID = "mx.receiver.example"
-CASES = ("A01", "A02", "A03", "A04", "A05", "A06", "A07")
+SPF_CASES = ("A01", "A02", "A03", "A04", "A05", "A06", "A07")
 GOOD = {"mail_from": "<any@attacker.example>", "client_ip": "192.0.2.66",
         "helo": "mail.attacker.example", "rcpt_to": ["<user@receiver.example>"]}
 tap = lab_tap.Tap()
 
 
-def send(path, case, header):
+def parts(raw):
+    """([(name, value)], body) as an MTA hands them to a milter."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    lines, fields = head.split(b"\r\n"), []
+    for number, line in enumerate(lines):
+        if line[:1] in (b" ", b"\t") and fields:
+            fields[-1][1] += b"\n" + line
+        elif b":" in line:
+            name, _, value = line.partition(b":")
+            fields.append([name.rstrip(), value])
+        else:
+            body = b"\r\n".join(lines[number:]) + b"\r\n\r\n" + body
+            break
+    return [(n.split(b"\0")[0], v.split(b"\0")[0]) for n, v in fields], body
+
+
+def send(path, case, fields, body=b"Hello.\r\n"):
     with miltermta.Session(path) as s:
         s.connect(case["client_ip"], case.get("client_name"))
         s.helo(case["helo"])
         s.mail(case["mail_from"])
         for rcpt in case["rcpt_to"]:
             s.rcpt(rcpt)
-        return s.rest(header)
+        return s.rest(fields, body=body)
 
 
 def uncommented(field):
@@ -42,54 +61,105 @@ def uncommented(field):
         field = fewer
 
 
-def judge(case, last):
-    name, want = case["id"], case["expect"]
+def results_of(what, case, last):
+    """The results of the one field that was added; the common rules."""
     fields = [v for _, n, v in last.inserted if n == "Authentication-Results"]
-    tap.equal(len(fields), 1, name + ": one field is added")
+    tap.equal(len(fields), 1, what + ": one field is added")
     try:
         ident, results = lab_authres.parse(fields[0])
     except (IndexError, lab_authres.Malformed) as e:
-        tap.ok(False, name + ": the field is by RFC 8601", repr(e))
-        return
-    tap.equal(ident, ID, name + ": the field is by RFC 8601 and bears our id")
+        tap.ok(False, what + ": the field is by RFC 8601", repr(e))
+        return None
+    tap.equal(ident, ID, what + ": the field is by RFC 8601 and bears our id")
+    shown = "Authentication-Results: " + uncommented(fields[0])
+    for pattern in case["expect"].get("headers", {}).get("forbid", []):
+        tap.ok(not re.search(pattern, shown), "%s: nothing like %s" % (what, pattern), shown)
+    return results
+
+
+def judge_spf(what, case, results):
+    wanted = case["expect"]["spf"]
     spf = [r for r in results if r.method == "spf" and "smtp.helo" not in r.props]
-    tap.equal(len(spf), 1, name + ": one result for MAIL FROM")
-    wanted = want["spf"]
+    tap.equal(len(spf), 1, what + ": one result for MAIL FROM")
     if "result" in wanted:
         tap.ok(spf[0].result in wanted["result"], "%s: spf is %s" % (
-            name, " or ".join(wanted["result"])), repr(spf[0]))
+            what, " or ".join(wanted["result"])), repr(spf[0]))
     if "domain" in wanted:
         tap.ok(spf[0].props.get("smtp.mailfrom") in wanted["domain"],
-               name + ": the domain is read right", repr(spf[0]))
-    shown = "Authentication-Results: " + uncommented(fields[0])
-    for pattern in want.get("headers", {}).get("forbid", []):
-        tap.ok(not re.search(pattern, shown), "%s: nothing like %s" % (name, pattern), shown)
+               what + ": the domain is read right", repr(spf[0]))
 
 
-def run(lab, name):
-    folder = next(n for n in os.listdir(FOLDER) if n.startswith(name + "-"))
-    with open(os.path.join(FOLDER, folder, "case.json"), encoding="utf-8") as f:
-        case = json.load(f)
-    with open(os.path.join(FOLDER, folder, "message.eml"), "rb") as f:
-        header = lab_smtp.fields(f.read())
+def judge_dkim(what, case, results, dns):
+    expect = case["expect"]
+    wanted = expect.get("dkim", {})
+    dkim = [r for r in results if r.method == "dkim"]
+    passing = {r.props.get("header.d") for r in dkim if r.result == "pass"}
+    tap.ok(dkim, what + ": there is a result")
+    if "pass_domains" in wanted:
+        tap.equal(passing, set(wanted["pass_domains"]), what + ": who passes")
+    for signature in wanted.get("signatures", []):
+        # a d= that is no domain name is not shown
+        seen = [r.result for r in dkim
+                if r.props.get("header.d", signature["domain"]) == signature["domain"]]
+        tap.ok(seen and all(s in signature["result"] for s in seen),
+               "%s: %s is %s" % (what, signature["domain"], signature["result"]), repr(dkim))
+    for name, most in expect.get("max_queries_for", {}).items():
+        tap.ok(dns.count(name) <= most, "%s: %s is asked for %d times at most" % (what, name, most))
+    if "max_dkim_key_queries" in expect:
+        tap.ok(dns.count() <= expect["max_dkim_key_queries"], what + ": few key queries",
+               str(dns.count()))
+
+
+def run(lab, daemon_name, case, raw):
+    what = "%s, gatepost-%s" % (case["id"], daemon_name)
     dns = lab.own(lab_dns.DnsServer(case["dns"]))
     daemon = lab_gatepost.Daemon(lab, {
         "authserv-id": ID, "resolver": {"servers": [dns.address], "timeout": "1s"},
-        "spf": {"mode": "enforce", "fail": "tag"}}, lab_gatepost.binary(build="asan"),
-        label=name)
-    judge(case, send(daemon.socket, case, header))
+        "spf": {"mode": "enforce", "fail": "tag"}},
+        lab_gatepost.binary(daemon_name, "asan"), name=daemon_name,
+        label=case["id"] + daemon_name)
+    results = results_of(what, case, send(daemon.socket, case, *parts(raw)))
+    if results is not None and daemon_name == "spf":
+        judge_spf(what, case, results)
+    elif results is not None:
+        judge_dkim(what, case, results, dns)
     good = send(daemon.socket, GOOD, miltermta.HEADERS)
-    tap.ok(good.inserted and "spf=pass" in good.inserted[0][2],
-           name + ": the next good message gets its pass", repr(good))
-    tap.equal(daemon.stop(), 0, name + ": the daemon ends with 0")
+    word = {"spf": "spf=pass", "dkim": "dkim=none"}[daemon_name]
+    tap.ok(good.inserted and word in good.inserted[0][2],
+           what + ": the next good message gets its result", repr(good))
+    tap.equal(daemon.stop(), 0, what + ": the daemon ends with 0")
+
+
+def as_stored(folder):
+    case = json.loads((folder / "case.json").read_text(encoding="utf-8"))
+    return case, (folder / "message.eml").read_bytes()
+
+
+def signer():
+    """The suite's own program, which signs the cases with fresh keys."""
+    if lab_dkim.why_not():
+        return None
+    spec = importlib.util.spec_from_file_location("materialize", FOLDER / "materialize.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.materialize
 
 
 def main():
-    if not os.path.isdir(FOLDER):
+    if not FOLDER.is_dir():
         lab_tap.skip_all("attack cases", "no attacks folder; set GP_SUITES")
+    materialize = signer()
+    if not materialize:
+        tap.skip("signed attack cases", lab_dkim.why_not())
     with lab_base.Lab("attacks") as lab:
-        for name in CASES:
-            tap.run(name, run, lab, name)
+        for folder in sorted(p.parent for p in FOLDER.glob("*/case.json")):
+            case, raw = materialize(folder) if materialize else as_stored(folder)
+            if case["direction"] != "inbound":
+                continue
+            if case["id"] in SPF_CASES:
+                tap.run(case["id"] + " spf", run, lab, "spf", case, raw)
+            if materialize:
+                tap.run(case["id"] + " dkim", run, lab, "dkim", case, raw)
     tap.done()
 
 
