@@ -39,46 +39,61 @@ struct lab {
 /* -- the world ----------------------------------------------------------- */
 
 static void
-zone_key(struct gp_buf *zone, const char *name, enum dkim_pem key,
+zone_key(struct gp_buf *text, const char *name, enum dkim_pem key,
     const char *tags)
 {
 	char *record = dkim_pem_record(key);
 
 	assert_memory_equal(record, "v=DKIM1; ", 9);
-	gp_buf_addf(zone, "%s TXT \"v=DKIM1; %s\" \"%s\"\n", name, tags,
+	gp_buf_addf(text, "%s TXT \"v=DKIM1; %s\" \"%s\"\n", name, tags,
 	    record + 9);
 	free(record);
 }
 
-static void
-zone_write(struct gp_buf *zone)
+/* Decoded once for all tests. */
+static struct gp_private_key *keys[DKIM_PEM_ED25519 + 1];
+static struct gp_buf zone;
+
+static int
+open_world(void **state)
 {
-	gp_buf_init(zone, 16384);
-	zone_key(zone, "rsa._domainkey.a.example", DKIM_PEM_RSA_A, "");
-	zone_key(zone, "rsb._domainkey.a.example", DKIM_PEM_RSA_B, "");
-	zone_key(zone, "weak._domainkey.a.example", DKIM_PEM_RSA_WEAK, "");
-	zone_key(zone, "ed._domainkey.a.example", DKIM_PEM_ED25519, "");
-	zone_key(zone, "test._domainkey.a.example", DKIM_PEM_RSA_A, "t=y; ");
-	zone_key(zone, "other._domainkey.a.example", DKIM_PEM_RSA_B, "");
-	gp_buf_adds(zone, "gone._domainkey.a.example TXT \"v=DKIM1; p=\"\n"
-			  "bad._domainkey.a.example TXT \"v=DKIM1; p=??\"\n"
-			  "temp._domainkey.a.example TXT !SERVFAIL\n"
-			  "slow._domainkey.a.example TXT !TIMEOUT\n");
+	(void)state;
+	for (unsigned i = 0; i < COUNT(keys); i++)
+		keys[i] = dkim_pem_key((enum dkim_pem)i);
+	gp_buf_init(&zone, 16384);
+	zone_key(&zone, "rsa._domainkey.a.example", DKIM_PEM_RSA_A, "");
+	zone_key(&zone, "rsb._domainkey.a.example", DKIM_PEM_RSA_B, "");
+	zone_key(&zone, "weak._domainkey.a.example", DKIM_PEM_RSA_WEAK, "");
+	zone_key(&zone, "ed._domainkey.a.example", DKIM_PEM_ED25519, "");
+	zone_key(&zone, "test._domainkey.a.example", DKIM_PEM_RSA_A, "t=y; ");
+	zone_key(&zone, "other._domainkey.a.example", DKIM_PEM_RSA_B, "");
+	gp_buf_adds(&zone, "gone._domainkey.a.example TXT \"v=DKIM1; p=\"\n"
+			   "bad._domainkey.a.example TXT \"v=DKIM1; p=??\"\n"
+			   "temp._domainkey.a.example TXT !SERVFAIL\n"
+			   "slow._domainkey.a.example TXT !TIMEOUT\n");
+	return 0;
+}
+
+static int
+close_world(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(keys); i++)
+		gp_private_key_unref(keys[i]);
+	gp_buf_clear(&zone);
+	return 0;
 }
 
 static void
 lab_open(struct lab *l, enum gp_engine engine)
 {
-	struct gp_buf zone;
 	struct gp_err err;
 
 	*l = (struct lab){ .arena = gp_arena_new() };
-	zone_write(&zone);
 	l->metrics = gp_metrics_new("dkim");
 	if (gp_dns_open_zone(gp_buf_str(&zone), l->metrics, &l->dns, &err) !=
 	    GP_OK)
 		fail_msg("%s", err.msg);
-	gp_buf_clear(&zone);
 	l->scope = (struct gp_dns_scope){ .dns = l->dns,
 		.arena = gp_arena_new(),
 		.deadline_us = gp_clock_us() + 20 * GP_US_PER_S,
@@ -185,7 +200,6 @@ header_signature(struct lab *l, const struct signing *s,
 	const struct gp_str names[] = { GP_STR("From"), GP_STR("Subject") };
 	const struct gp_field self = { .name = GP_STR(GP_DKIM_SIGNATURE),
 		.value = gp_str(value) };
-	struct gp_private_key *key = dkim_pem_key(key_of(s->selector));
 	uint8_t hash[GP_SHA256_BYTES], signature[GP_SIGNATURE_BYTES];
 	struct gp_buf input;
 	size_t n;
@@ -196,8 +210,9 @@ header_signature(struct lab *l, const struct signing *s,
 		gp_buf_addc(&input, '!');
 	gp_sha256(gp_buf_str(&input), hash);
 	gp_buf_clear(&input);
-	assert_int_equal(gp_private_key_sign(key, hash, signature, &n), GP_OK);
-	gp_private_key_unref(key);
+	assert_int_equal(gp_private_key_sign(keys[key_of(s->selector)], hash,
+			     signature, &n),
+	    GP_OK);
 	return base64(l->arena, signature, n);
 }
 
@@ -741,5 +756,5 @@ main(void)
 		    check_a_message_that_ends_early_leaves_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, open_world, close_world);
 }
