@@ -101,8 +101,10 @@ static void
 scan_value(struct gp_fragile_scan *s, struct gp_str v, size_t line)
 {
 	for (size_t i = 0; i < v.n; i++) {
-		char next = i + 1 < v.n ? v.p[i + 1] : '\0';
+		char next = '\0';
 
+		if (i + 1 < v.n)
+			next = v.p[i + 1];
 		if (v.p[i] == '\r' && next == '\n')
 			continue;
 		if (v.p[i] == '\n') {
