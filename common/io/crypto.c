@@ -13,12 +13,9 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #define RSA_BITS_MIN 1024 /* RFC 8301 section 3.2 */
 
@@ -37,22 +34,6 @@ gp_hmac_sha256(struct gp_str key, struct gp_str data,
 		data.n == 0 ? nothing : (const unsigned char *)data.p, data.n,
 		mac, &n) == NULL)
 		gp_out_of_memory();
-}
-
-enum gp_rc
-gp_random_bytes(uint8_t *out, size_t n)
-{
-	size_t have = 0;
-
-	while (have < n) {
-		ssize_t got = getrandom(out + have, n - have, 0);
-
-		if (got < 0 && errno != EINTR)
-			return GP_TEMP;
-		if (got > 0)
-			have += (size_t)got;
-	}
-	return GP_OK;
 }
 
 /* -- SHA-256 -------------------------------------------------------------- */
@@ -487,10 +468,8 @@ private_ed25519(EVP_PKEY *pkey)
 	return k;
 }
 
-/*
- * One signature, as everybody will check it.  It also does what OpenSSL does
- * at the first use of a key, so that no message waits for it.
- */
+/* One signature, as everybody will check it.  It also sets up the arithmetic,
+ * which doubles the cost of a key's first signature. */
 static enum gp_rc
 prove(const struct gp_private_key *k, struct gp_err *err)
 {
@@ -500,48 +479,54 @@ prove(const struct gp_private_key *k, struct gp_err *err)
 	size_t n;
 	enum gp_rc rc = gp_public_key_new(&k->public, &public, err);
 
-	if (rc == GP_OK)
-		rc = gp_private_key_sign(k, hash, sig, &n);
-	if (rc == GP_OK && !gp_public_key_verify(public, hash, sig, n))
-		rc = GP_PERM;
+	if (rc != GP_OK)
+		return rc;
+	if (gp_private_key_sign(k, hash, sig, &n) != GP_OK ||
+	    !gp_public_key_verify(public, hash, sig, n))
+		rc = gp_fail(err, GP_PERM,
+		    "it makes no signature that verifies");
 	gp_public_key_unref(public);
+	return rc;
+}
+
+static enum gp_rc
+private_of(EVP_PKEY *pkey, struct gp_private_key **out, struct gp_err *err)
+{
+	const bool rsa = EVP_PKEY_is_a(pkey, "RSA");
+	struct gp_private_key *k =
+	    rsa ? private_rsa(pkey) : private_ed25519(pkey);
+	enum gp_rc rc = GP_OK;
+
+	if (rsa && !engine_set_rsa(&k->engine, EVP_PKEY_sign_init))
+		rc = gp_fail(err, GP_PERM, "OpenSSL will not sign with it");
 	if (rc == GP_OK)
-		return GP_OK;
-	return gp_fail(err, GP_PERM,
-	    "it does not work: a signature made with it does not verify");
+		rc = prove(k, err);
+	if (rc == GP_OK)
+		*out = k;
+	else
+		gp_private_key_unref(k);
+	return rc;
 }
 
 enum gp_rc
 gp_private_key_parse(struct gp_str pem, struct gp_private_key **out,
     struct gp_err *err)
 {
-	struct gp_private_key *k;
+	EVP_PKEY *pkey = NULL;
 	struct gp_str block;
-	EVP_PKEY *pkey;
 	enum gp_rc rc = gp_key_pem_find(pem, &block, err);
 
 	if (rc == GP_OK && block.n > GP_KEY_FILE_MAX)
 		rc = gp_fail(err, GP_PERM, "it is too large");
 	if (rc == GP_OK)
 		rc = decode(block, &pkey, err);
-	if (rc != GP_OK)
-		return rc;
-	rc = check_type(pkey, err);
-	ERR_clear_error();
-	if (rc != GP_OK) {
-		EVP_PKEY_free(pkey);
-		return rc;
-	}
-	k = EVP_PKEY_is_a(pkey, "RSA") ? private_rsa(pkey)
-	                               : private_ed25519(pkey);
-	if (k->public.type == GP_DKIM_KEY_RSA &&
-	    !engine_set_rsa(&k->engine, EVP_PKEY_sign_init))
-		gp_out_of_memory();
-	rc = prove(k, err);
 	if (rc == GP_OK)
-		*out = k;
+		rc = check_type(pkey, err);
+	if (rc == GP_OK)
+		rc = private_of(pkey, out, err);
 	else
-		gp_private_key_unref(k);
+		EVP_PKEY_free(pkey);
+	ERR_clear_error();
 	return rc;
 }
 

@@ -26,9 +26,6 @@
 void gp_hmac_sha256(struct gp_str key, struct gp_str data,
     uint8_t mac[GP_SHA256_BYTES]);
 
-/* Cryptographic random bytes. GP_TEMP when the system gives none. */
-GP_MUST_USE enum gp_rc gp_random_bytes(uint8_t *out, size_t n);
-
 /* -- SHA-256 in pieces (FIPS 180-4) ------------------------------------- */
 
 struct gp_sha256;

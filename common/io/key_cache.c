@@ -3,6 +3,7 @@
 
 #include "base/siphash.h"
 #include "base/xalloc.h"
+#include "io/random.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -1,9 +1,10 @@
 /*
  * key_cache - public keys, decoded once for as long as they are in use.
  *
- * Decoding costs five times as much as verifying.  The key of the cache is the
- * public key itself as it stood in DNS, so an entry is never out of date; how
- * long a record is believed is the resolver's business.
+ * An RSA key that is new costs as much again as verifying with it (16 us for
+ * 2048 bits).  The key of the cache is the public key itself as it stood in
+ * DNS, so an entry is never out of date; how long a record is believed is the
+ * resolver's business.
  *
  * Blocking: a lock, held for a look-up.
  * Threads:  any.

@@ -3,6 +3,7 @@
 
 #include "base/base64.h"
 #include "io/crypto.h"
+#include "io/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
