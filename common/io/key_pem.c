@@ -130,12 +130,15 @@ read_blocks(struct gp_str text, struct found *f)
 	return true;
 }
 
-/* A SEQUENCE with a long length is what each binary key starts with. */
+/* Each binary key is a SEQUENCE, of a long length (RSA) or as short as the
+ * file (Ed25519). */
 static bool
 is_binary(struct gp_str text)
 {
-	return text.n > 2 && text.p[0] == 0x30 &&
-	       ((unsigned char)text.p[1] & 0x80) != 0;
+	const unsigned char *p = (const unsigned char *)text.p;
+
+	return text.n > 2 && p[0] == 0x30 &&
+	       (p[1] > 0x80 || p[1] == text.n - 2);
 }
 
 enum gp_rc
