@@ -275,7 +275,7 @@ read_key(int fd, const char *path, struct gp_private_key **out,
     struct gp_err *err)
 {
 	struct gp_err why = { "" };
-	size_t room;
+	size_t room = 0;
 	size_t n;
 	char *text;
 	enum gp_rc rc = check_file(fd, path, &room, err);

@@ -210,6 +210,29 @@ zone_timeout_ends_at_the_deadline(void **state)
 }
 
 static void
+zone_prefetch_is_answered_and_does_not_wait(void **state)
+{
+	static const char *const names[] = { "example.com", "slow.example.com",
+		"dead.example.com", "absent.example.com", "sf.example.com" };
+	struct fixture *f = *state;
+	const int64_t start = gp_clock_us();
+	struct gp_dns_answer a;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		gp_dns_prefetch(&f->scope, names[i], GP_DNS_TXT);
+	assert_true(gp_clock_us() - start < 900 * GP_US_PER_MS);
+	assert_int_equal(gp_dns_query(&f->scope, "example.com", GP_DNS_TXT, &a),
+	    GP_OK);
+	assert_int_equal(a.n, 2);
+	assert_int_equal(gp_dns_query(&f->scope, "slow.example.com", GP_DNS_TXT,
+			     &a),
+	    GP_OK);
+	assert_in_range(gp_clock_us() - start, 30 * GP_US_PER_MS,
+	    900 * GP_US_PER_MS);
+	/* the dead one is under way when the resolver is closed */
+}
+
+static void
 zone_timeout_ends_after_a_second(void **state)
 {
 	struct fixture *f = *state;
@@ -335,6 +358,9 @@ main(void)
 		    setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    zone_timeout_ends_at_the_deadline, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    zone_prefetch_is_answered_and_does_not_wait, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    zone_timeout_ends_after_a_second, setup, teardown),
 		cmocka_unit_test(zone_wrong_text_names_the_line),
