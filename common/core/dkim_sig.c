@@ -2,7 +2,6 @@
 #include "core/dkim_sig.h"
 
 #include "base/base64.h"
-#include "core/addr.h"
 #include "core/domain.h"
 #include "core/taglist.h"
 
@@ -68,18 +67,17 @@ is_base64_text(struct gp_str s)
 	return true;
 }
 
-/* A name of d= or s=, normalised; NULL when it is none.  RFC 5321 domains have
- * no final dot. */
+/* The name of a tag, normalised; NULL when it is none.  In RFC 5321 a domain
+ * has no final dot. */
 static const char *
-read_name(const struct reading *r, const char *tag)
+normal_name(struct gp_str s, struct gp_arena *arena)
 {
-	const struct gp_str *value = gp_taglist_get(&r->tags, tag);
 	char name[GP_DOMAIN_TEXT];
 
-	if (value == NULL || value->n == 0 || value->p[value->n - 1] == '.' ||
-	    gp_domain_normalize(*value, name, NULL) != GP_OK)
+	if (s.n == 0 || s.p[s.n - 1] == '.' ||
+	    gp_domain_normalize(s, name, NULL) != GP_OK)
 		return NULL;
-	return gp_arena_strdup(r->arena, name);
+	return gp_arena_strdup(arena, name);
 }
 
 static void
@@ -87,6 +85,8 @@ read_report(struct reading *r)
 {
 	const struct gp_str *a = gp_taglist_get(&r->tags, "a");
 	const struct gp_str *b = gp_taglist_get(&r->tags, "b");
+	const struct gp_str *d = gp_taglist_get(&r->tags, "d");
+	const struct gp_str *s = gp_taglist_get(&r->tags, "s");
 
 	if (a != NULL && is_token(*a))
 		r->sig.a = *a;
@@ -95,8 +95,10 @@ read_report(struct reading *r)
 		if (!is_base64_text(r->sig.b))
 			r->sig.b = gp_str(NULL);
 	}
-	r->sig.domain = read_name(r, "d");
-	r->sig.selector = read_name(r, "s");
+	if (d != NULL)
+		r->sig.domain = normal_name(*d, r->arena);
+	if (s != NULL)
+		r->sig.selector = normal_name(*s, r->arena);
 }
 
 /* -- the rules, one tag or two each -------------------------------------- */
@@ -235,71 +237,76 @@ read_headers(struct reading *r)
 	return GP_OK;
 }
 
-/* dkim-quoted-printable of RFC 6376 2.11, white space gone: in place. */
+/* dkim-quoted-printable of RFC 6376 2.11, white space gone. */
 static bool
-unquote(char *p, size_t *n)
+unquote(struct gp_str in, struct gp_arena *arena, struct gp_str *out)
 {
-	size_t out = 0;
+	char *p = gp_arena_alloc(arena, in.n + 1);
+	size_t n = 0;
 
-	for (size_t i = 0; i < *n; i++) {
+	for (size_t i = 0; i < in.n; i++) {
 		int high, low;
 
-		if (p[i] != '=') {
-			p[out++] = p[i];
+		if (in.p[i] != '=') {
+			p[n++] = in.p[i];
 			continue;
 		}
-		if (*n - i < 3)
+		if (in.n - i < 3)
 			return false;
-		high = gp_hex_value(p[i + 1]);
-		low = gp_hex_value(p[i + 2]);
+		high = gp_hex_value(in.p[i + 1]);
+		low = gp_hex_value(in.p[i + 2]);
 		if (high < 0 || low < 0)
 			return false;
-		p[out++] = (char)(high << 4 | low);
+		p[n++] = (char)(high << 4 | low);
 		i += 2;
 	}
-	*n = out;
+	*out = gp_str_n(p, n);
 	return true;
 }
 
-/* The domain of "[local-part]@domain"; NULL when it is no such address. */
-static const char *
-identity_domain(struct gp_str text, struct gp_arena *arena)
+static bool
+split_address(struct gp_str address, struct gp_str *local,
+    struct gp_str *domain)
 {
-	char name[GP_DOMAIN_TEXT];
-	struct gp_addr addr;
+	size_t at = address.n;
 
-	if (text.n > 0 && text.p[0] == '@') {
-		if (gp_domain_normalize(gp_str_n(text.p + 1, text.n - 1), name,
-			NULL) != GP_OK)
-			return NULL;
-		return gp_arena_strdup(arena, name);
-	}
-	/* a path may be in angle brackets, an identity not */
-	if (text.n > 0 && text.p[0] == '<')
-		return NULL;
-	if (gp_addr_parse(text, false, arena, &addr, NULL) != GP_OK ||
-	    addr.is_literal)
-		return NULL;
-	return addr.domain;
+	while (at > 0 && address.p[at - 1] != '@')
+		at--;
+	if (at == 0)
+		return false;
+	*local = gp_str_n(address.p, at - 1);
+	*domain = gp_str_n(address.p + at, address.n - at);
+	return true;
+}
+
+/* What stands before the "@": nothing, or a text, in which an "@" of its own
+ * is encoded or in quotes.  No more is asked of it: people have addresses that
+ * RFC 5321 does not allow, and nobody is told about it. */
+static bool
+is_local_part(struct gp_str raw, struct gp_str decoded)
+{
+	bool quoted = raw.n > 1 && raw.p[0] == '"' && raw.p[raw.n - 1] == '"';
+
+	return (quoted || gp_str_find(raw, '@') == raw.n) &&
+	       gp_str_is_text(decoded);
 }
 
 static enum gp_rc
 read_identity(struct reading *r)
 {
 	const struct gp_str *i = gp_taglist_get(&r->tags, "i");
-	struct gp_str text;
-	char *p;
+	struct gp_str raw, local, domain;
 
 	r->sig.identity = r->sig.domain;
 	if (i == NULL)
 		return GP_OK;
-	text = gp_tag_compact(*i, r->arena);
-	p = gp_arena_strndup(r->arena, text.p, text.n);
-	if (!unquote(p, &text.n))
+	if (!split_address(gp_tag_compact(*i, r->arena), &raw, &domain))
+		return broken(r, "i= is no address");
+	if (!unquote(raw, r->arena, &local) ||
+	    !unquote(domain, r->arena, &domain))
 		return broken(r, "i= is no quoted-printable");
-	text.p = p;
-	r->sig.identity = identity_domain(text, r->arena);
-	if (r->sig.identity == NULL)
+	r->sig.identity = normal_name(domain, r->arena);
+	if (r->sig.identity == NULL || !is_local_part(raw, local))
 		return broken(r, "i= is no address");
 	if (strcmp(r->sig.identity, r->sig.domain) != 0 &&
 	    !gp_domain_is_below(r->sig.identity, r->sig.domain))
