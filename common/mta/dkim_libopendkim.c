@@ -14,6 +14,8 @@
  *   i= over its buffer: it reads on, behind it
  *   h= over its buffer: it takes the first 4095 octets for all
  *   a signature over other signatures: it may choose the one that it checks
+ *   a tag that ends in "b", or white space behind it: it takes that for b=, or
+ *                  b= for another
  *   CR or LF alone in the body: it drops some and adds others
  *
  * Signatures are told apart by their order.
@@ -27,12 +29,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Octets of one signature field: the library takes it through a buffer of 64
- * KiB, and gives the message up when that is full. */
-#define FIELD_MAX 60000
+/* Octets of one signature field, before its folds are CRLF: the library takes
+ * it through a buffer of 64 KiB, and gives the message up when that is full. */
+#define FIELD_MAX 32000
 #define H_MAX     4000 /* of h= without white space; DKIM_MAXHEADER holds it */
 #define I_MAX     250  /* of i=; the library's buffer has 256 */
 #define KEY_MAX   1024 /* of a key record; the library's buffer has 1025 */
+
+#define NO_RESULT "libopendkim came to no result"
 
 struct gp_opendkim {
 	DKIM_LIB *lib;
@@ -175,15 +179,23 @@ h_octets(const struct gp_dkim_sig *sig)
 	return n;
 }
 
-static size_t
-i_octets(struct gp_str value)
+static const char *
+unfit_tags(struct gp_str value)
 {
 	struct gp_taglist tags;
-	const struct gp_str *i = NULL;
 
-	if (gp_taglist_parse(value, &tags, NULL) == GP_OK)
-		i = gp_taglist_get(&tags, "i");
-	return i == NULL ? 0 : i->n;
+	if (gp_taglist_parse(value, &tags, NULL) != GP_OK)
+		return "libopendkim does not read it";
+	for (size_t i = 0; i < tags.n; i++) {
+		const struct gp_str name = tags.v[i].name;
+
+		if (gp_str_eq(name, GP_STR("i")) && tags.v[i].value.n > I_MAX)
+			return "i= is too long for libopendkim";
+		if (name.p[name.n - 1] == 'b' &&
+		    (name.n > 1 || name.p[name.n] != '='))
+			return "libopendkim does not find b=";
+	}
+	return NULL;
 }
 
 static bool
@@ -205,11 +217,9 @@ unfit(const struct gp_dkim_check *c)
 		return "the field is too long for libopendkim";
 	if (h_octets(&c->sig) > H_MAX)
 		return "h= is too long for libopendkim";
-	if (i_octets(c->field->value) > I_MAX)
-		return "i= is too long for libopendkim";
 	if (covers_signatures(&c->sig))
 		return "libopendkim can not check what covers signatures";
-	return NULL;
+	return unfit_tags(c->field->value);
 }
 
 /* -- header ------------------------------------------------------------ */
@@ -265,7 +275,7 @@ feed_header(struct gp_opendkim_run *r, const struct gp_header *h,
 		const struct gp_dkim_check *c = NULL;
 
 		if (!nameable(f->name) ||
-		    memchr(f->value.p, '\0', f->value.n) != NULL)
+		    gp_str_find(f->value, '\0') < f->value.n)
 			continue;
 		if (is_signature(f)) {
 			c = open_check(checks, f);
@@ -427,50 +437,44 @@ static const struct outcome {
 	    "RSA key is too small" },
 	{ DKIM_SIGERROR_KEYFAIL, false, GP_DKIM_TEMPERROR,
 	    "key not available" },
-	{ DKIM_SIGERROR_UNKNOWN, false, GP_DKIM_TEMPERROR,
-	    "libopendkim came to no result" },
+	{ DKIM_SIGERROR_UNKNOWN, false, GP_DKIM_TEMPERROR, NO_RESULT },
+	{ DKIM_SIGERROR_OK, false, GP_DKIM_TEMPERROR, NO_RESULT },
 };
 
-static void
-take_result(struct gp_dkim_check *c, DKIM_SIGINFO *sig, struct gp_arena *arena)
+static struct outcome
+outcome_of(DKIM_SIGINFO *sig, struct gp_arena *arena)
 {
 	const DKIM_SIGERROR error = dkim_sig_geterror(sig);
-	const bool passed = (dkim_sig_getflags(sig) & DKIM_SIGFLAG_PASSED) != 0;
+	bool passed = (dkim_sig_getflags(sig) & DKIM_SIGFLAG_PASSED) != 0;
 	const char *text = dkim_sig_geterrorstr(error);
 
 	if (error == DKIM_SIGERROR_OK &&
-	    (!passed || dkim_sig_getbh(sig) != DKIM_SIGBH_MATCH)) {
-		gp_dkim_settle(c, GP_DKIM_TEMPERROR,
-		    "libopendkim came to no result");
-		return;
-	}
-	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
-		const struct outcome *o = &outcomes[i];
-
-		if (o->error != error || o->passed != passed)
-			continue;
-		gp_dkim_settle(c, o->result, o->reason);
-		return;
-	}
-	gp_dkim_settle(c, GP_DKIM_PERMERROR,
-	    gp_arena_printf(arena, "libopendkim: %s",
-		text == NULL ? "error" : text));
+	    dkim_sig_getbh(sig) != DKIM_SIGBH_MATCH)
+		passed = false;
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++)
+		if (outcomes[i].error == error && outcomes[i].passed == passed)
+			return outcomes[i];
+	return (struct outcome){ .error = error,
+		.result = GP_DKIM_PERMERROR,
+		.reason = gp_arena_printf(arena, "libopendkim: %s",
+		    text == NULL ? "error" : text) };
 }
 
-/* What passed is good for as much of the body as l= says. */
 static void
-take_length(const struct gp_opendkim_run *r, struct gp_dkim_check *c,
-    const struct gp_dkim_checking *how)
+take_result(const struct gp_opendkim_run *r, struct gp_dkim_check *c,
+    DKIM_SIGINFO *sig, const struct gp_dkim_checking *how)
 {
-	struct gp_dkim_check judged = *c;
+	const struct outcome o = outcome_of(sig, r->arena);
 
-	if (!c->sig.has_length || c->result != GP_DKIM_PASS)
+	if (o.result != GP_DKIM_PASS) {
+		gp_dkim_settle(c, o.result, o.reason);
 		return;
-	judged.decided = false;
-	gp_dkim_feed_body(&judged, r->length[c->sig.body_canon].total,
-	    c->sig.body_hash, how);
-	gp_dkim_feed_signature(&judged, true);
-	*c = judged;
+	}
+	/* it is good for as much of the body as l= says */
+	if (c->sig.has_length)
+		gp_dkim_feed_body(c, r->length[c->sig.body_canon].total,
+		    c->sig.body_hash, how);
+	gp_dkim_feed_signature(c, true);
 }
 
 static void
@@ -532,8 +536,7 @@ ask(struct gp_opendkim_run *r, struct gp_dkim_checks *checks,
 	for (size_t i = 0; i < r->n; i++) {
 		if (checks->v[i].decided || r->slot[i] < 0)
 			continue;
-		take_result(&checks->v[i], list[r->slot[i]], r->arena);
-		take_length(r, &checks->v[i], how);
+		take_result(r, &checks->v[i], list[r->slot[i]], how);
 	}
 }
 
