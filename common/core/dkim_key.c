@@ -115,12 +115,12 @@ gp_dkim_key_parse(struct gp_str record, struct gp_arena *arena,
 	rc = check_version(record, &tags, err);
 	if (rc != GP_OK)
 		return rc;
+	p = gp_taglist_get(&tags, "p");
 	if (list != GP_OK)
 		return gp_fail(err, list, "%s", why.msg);
 	if (gp_taglist_get(&tags, "v") != NULL &&
 	    !gp_str_eq(tags.v[0].name, GP_STR("v")))
 		return gp_fail(err, GP_PERM, "v= is not the first tag");
-	p = gp_taglist_get(&tags, "p");
 	if (p == NULL)
 		return gp_fail(err, GP_PERM, "p= is missing");
 	read_flags(&tags, &r);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS_MAX    77 /* columns */
+#define COLUMNS_MAX 77 /* columns */
 #define TAB_COLUMNS 8
 /* Octets of b= on one line: 64 characters behind the tab and "b=". */
 #define LINE_BYTES 48
@@ -56,7 +56,7 @@ add_time(struct writer *w, const char *name, int64_t seconds)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%" PRId64, seconds);
+	(void)snprintf(text, sizeof(text), "%" PRId64, seconds);
 	add_tag(w, name, text);
 }
 
@@ -98,7 +98,7 @@ add_body_hash(struct writer *w, const struct gp_dkim_draft *d)
 {
 	struct gp_buf text;
 
-	gp_buf_init(&text, GP_DKIM_HASH_BYTES * 2);
+	gp_buf_init(&text, (size_t)GP_DKIM_HASH_BYTES * 2);
 	gp_base64_encode(d->body_hash, GP_DKIM_HASH_BYTES, &text);
 	add_tag(w, "bh", gp_buf_cstr(&text));
 	gp_buf_clear(&text);

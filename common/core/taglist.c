@@ -106,7 +106,7 @@ has_tag(const struct gp_taglist *l, struct gp_str name)
 enum gp_rc
 gp_taglist_parse(struct gp_str text, struct gp_taglist *out, struct gp_err *err)
 {
-	struct gp_tag tag;
+	struct gp_tag tag = { .name = { .n = 0 } };
 
 	out->n = 0;
 	if (fws(text) == text.n)
