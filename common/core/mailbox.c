@@ -387,6 +387,26 @@ read_angle(struct reader *r)
 }
 
 /*
+ * "<" behind a bare address: many programs write the address as its own name,
+ * unquoted, against the grammar.  With one domain in both places there is but
+ * one reading of who wrote.
+ */
+static void
+read_named_by_address(struct reader *r)
+{
+	read_angle(r);
+	if (r->rc != GP_OK)
+		return;
+	if (strcmp(r->v[r->n - 1].domain, r->v[r->n - 2].domain) != 0) {
+		stop(r, gp_fail(r->err, GP_PERM,
+			    "an address of another domain stands as the name"));
+		return;
+	}
+	r->v[r->n - 2] = r->v[r->n - 1];
+	r->n--;
+}
+
+/*
  * What stands between two commas: a mailbox, or nothing (RFC 5322 4.4); true
  * when it was the beginning of a group, up to its ":".
  */
@@ -398,6 +418,8 @@ read_member(struct reader *r)
 	read_words(r, &w);
 	if (next(r) == '@') {
 		read_address(r, &w);
+		if (take(r, '<'))
+			read_named_by_address(r);
 		return false;
 	}
 	if (w.dot_first) {

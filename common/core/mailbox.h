@@ -6,6 +6,8 @@
  * guesses: a field is read whole or not at all, so no two parts of gatepost can
  * see two different authors.  Encoded words are plain atoms, never decoded.
  *
+ * Wider than the grammar: an unquoted address may stand as the display name of
+ * one in the same domain (a@example.com <b@example.com>).
  * Narrower than the grammar: UTF-8 alone, control characters nowhere (but HTAB
  * as a blank and line ends in folds), literals and domains as gp_addr has them.
  *
