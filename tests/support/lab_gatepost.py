@@ -63,8 +63,8 @@ class Daemon:
 
     `user` runs it as somebody else (needs root); `group` is the group of its
     folders, so that an MTA of that group reaches the socket.  `beside` is a
-    daemon whose state folder, and so whose seal, it shares.  `keys` are
-    private keys in PEM by the name that the policy calls their files.
+    daemon whose policy and state folder, and so whose seal, it shares.  `keys`
+    are private keys in PEM by the name that the policy calls their files.
     """
 
     def __init__(self, lab, settings, program=None, name="spf", label=None,
@@ -76,14 +76,14 @@ class Daemon:
         self.run_dir = os.path.join(self.dir, "run")
         self.socket = os.path.join(self.run_dir, "milter.sock")
         self.control = os.path.join(self.run_dir, "control.sock")
-        self.conf = os.path.join(self.dir, "etc", "gatepost.conf")
+        self.etc = beside.etc if beside else os.path.join(self.dir, "etc")
+        self.conf = os.path.join(self.etc, "gatepost.conf")
         self.state = beside.state if beside else os.path.join(self.dir, "state")
         self.user, self.env = user, dict(os.environ, **(env or {}))
         self.process = None
-        for part in ("run", "state", "etc"):
-            path = os.path.join(self.dir, part)
+        for path in (self.run_dir, *([] if beside else [self.state, self.etc])):
             os.makedirs(path)
-            os.chmod(path, 0o2750 if part == "run" and group else 0o750)
+            os.chmod(path, 0o2750 if path == self.run_dir and group else 0o750)
             if user:
                 shutil.chown(path, user, group or "nogroup")
         for file, pem in (keys or {}).items():
@@ -107,7 +107,7 @@ class Daemon:
         os.rename(self.conf + ".new", self.conf)
 
     def key_path(self, file):
-        return os.path.join(self.dir, "etc", file)
+        return os.path.join(self.etc, file)
 
     def write_key(self, file, pem, mode=0o600):
         """A private key beside the policy, of the daemon's user."""
