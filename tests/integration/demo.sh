@@ -1,6 +1,7 @@
 #!/bin/sh
 # demo.sh - gatepost at work: a private Postfix, a name server with demo
-# domains and gatepost-spf; real mail through all of them, and what came back.
+# domains, gatepost-spf and gatepost-dkim; real mail through all of them, and
+# what came back.
 # `make demo` builds and calls it.  Needs root, since Postfix does.
 #
 #   DEMO_STAY=1   leave everything running afterwards, to play with
@@ -9,10 +10,12 @@ set -eu
 cd "$(dirname "$0")/../.."
 O=${O:-build}
 export O
-if [ ! -x "$O/bin/gatepost-spf" ]; then
-	echo "demo: $O/bin/gatepost-spf is not there; run: make demo" >&2
-	exit 1
-fi
+for program in gatepost-spf gatepost-dkim; do
+	if [ ! -x "$O/bin/$program" ]; then
+		echo "demo: $O/bin/$program is not there; run: make demo" >&2
+		exit 1
+	fi
+done
 if [ "$(id -u)" -ne 0 ]; then
 	echo "demo: Postfix starts only as root; run: sudo make demo" >&2
 	exit 1

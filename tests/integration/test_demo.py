@@ -18,11 +18,20 @@ import lab_postfix
 import lab_tap
 
 DEMO = os.path.join(HERE, "demo.sh")
-# a daemon whose policy only tags, whatever was asked for
-LENIENT = """#!/bin/sh
-for word; do case $word in */gatepost.conf) sed -i 's/= reject/= tag/' "$word" ;; esac; done
+# a daemon whose policy is changed before it reads it
+CHANGED = """#!/bin/sh
+for word; do case $word in */gatepost.conf) sed '%s' "$word" >"$word.other" ;; esac; done
+for word; do
+    shift
+    case $word in */gatepost.conf) word=$word.other ;; esac
+    set -- "$@" "$word"
+done
 exec %s "$@"
 """
+# how each one breaks its promise, and the case that shows it
+BROKEN = (("spf", "s/fail = reject/fail = tag/", "A stranger sends as the shop"),
+          ("dkim", "s/else = reject/else = unsigned/", "The intern's login"),
+          ("dkim", "/e2026/,/}/d", "signed by both its keys"))
 
 
 def left(lab):
@@ -45,7 +54,9 @@ def shows(tap, lab):
     tap.equal((out.returncode, out.stderr), (0, ""), "demo: exit 0")
     tap.ok(time.monotonic() - begin < 60, "demo: within a minute")
     tap.match(r"(?m)^(\d+) of \1 as promised", out.stdout, "demo: all as promised")
-    for word in ("550 5.7.23", "451 4.4.3", "spf=pass", "spf=fail", "spf=softfail",
+    for word in ("DKIM-Signature: v=1; a=rsa-sha256", "DKIM-Signature: v=1; a=ed25519-sha256",
+                 "d=news.shop.example", "dkim=pass", "dkim=fail", "dkim=none", "550 5.7.1 ",
+                 "550 5.7.23", "451 4.4.3", "spf=pass", "spf=fail", "spf=softfail",
                  "spf=permerror", "spf=temperror", "would=reject", "hold queue", "smtp.helo="):
         tap.ok(word in out.stdout, "demo: shows " + word)
     tap.ok("\033" not in out.stdout, "demo: no colours but on a terminal")
@@ -53,16 +64,26 @@ def shows(tap, lab):
 
 
 def fails(tap, lab):
-    # a copy: the demo's daemon runs as nobody, who may not enter every tree
-    real = shutil.copy(lab_gatepost.binary(), lab.path("real-gatepost-spf"))
-    lab.write("build/bin/gatepost-spf", LENIENT % real, 0o755)
-    out = run(lab, O=lab.path("build"))
-    tap.ok(out.returncode == 1 and "WRONG" in out.stdout,
-           "demo: a daemon that does not reject is noticed", out.stdout[-600:])
-    tap.equal(left(lab), [], "demo: after a failure its folder is gone")
+    os.makedirs(lab.path("build", "bin"))
+    for name, change, case in BROKEN:
+        for other in ("spf", "dkim"):
+            # copies: the demo's daemons run as nobody, who may not enter every tree
+            real = shutil.copy(lab_gatepost.binary(other), lab.path("real-gatepost-" + other))
+            shutil.copy(real, lab.path("build", "bin", "gatepost-" + other))
+        lab.write("build/bin/gatepost-" + name, CHANGED % (
+            change, lab.path("real-gatepost-" + name)), 0o755)
+        out = run(lab, O=lab.path("build"))
+        tap.ok(out.returncode == 1 and re.search(re.escape(case) + ".*WRONG", out.stdout),
+               "demo: gatepost-%s with %s is noticed" % (name, change), out.stdout[-600:])
+        tap.equal(left(lab), [], "demo: after a failure its folder is gone")
     out = run(lab, O=lab.path("nowhere"))
     tap.ok(out.returncode != 0 and "make demo" in out.stderr, "demo: without a build it says what to do",
            repr(out))
+
+
+def play(port, *args):
+    return subprocess.run([os.path.join(HERE, "demo.py"), "send", "--port", port, *args, "--to",
+                           "ann@careful.example"], capture_output=True, text=True, timeout=30)
 
 
 def stays(tap, lab):
@@ -76,16 +97,17 @@ def stays(tap, lab):
             text = lambda: open(log, encoding="utf-8").read()
             lab_base.wait_until(lambda: "appears below" in text() or demo.poll() is not None, 60,
                                 "the demo stays")
-            port = re.search(r"--port (\d+)", text()).group(1)
-            out = subprocess.run([os.path.join(HERE, "demo.py"), "send", "--port", port,
-                                  "--client", "203.0.113.66", "--from", "news@shop.example",
-                                  "--to", "ann@careful.example"], capture_output=True, text=True,
-                                 timeout=30)
+            port, submit = re.findall(r"--port (\d+)", text())
+            out = play(port, "--client", "203.0.113.66", "--from", "news@shop.example")
             tap.ok(out.returncode == 1 and "550 5.7.23" in out.stdout,
                    "demo stays, %s: send is answered" % name, repr(out))
-            tap.ok(lab_base.wait_until(lambda: "appears below" in text() and "action=reject" in
-                                       text().split("appears below")[1], 10, "the log line"),
-                   "demo stays, %s: the log line appears" % name)
+            out = play(submit, "--login", "shop-app", "--from", "orders@shop.example")
+            tap.ok(out.returncode == 0 and "250 2.0.0" in out.stdout,
+                   "demo stays, %s: so is a submission" % name, repr(out))
+            for word in ("action=reject", "dkim=signed", "dkim=pass header.d=shop.example"):
+                tap.ok(lab_base.wait_until(lambda: word in " ".join(text().split(
+                    "appears below")[1].split()), 10, word), "demo stays, %s: %s appears" % (
+                        name, word))
         finally:
             demo.send_signal(number)
             status = demo.wait(20)
