@@ -1,17 +1,19 @@
 #!/bin/bash
-# soak.sh - what takes too long for CI: many messages through gatepost-spf
-# with a reload every second, generated records through libspf2, then the fuzz
-# targets for longer.
+# soak.sh - what takes too long for CI: many messages through gatepost-spf,
+# then through gatepost-dkim, with a reload every second; generated records
+# through libspf2; then the fuzz targets for longer.
 #
 #   O                  the build (build)
-#   SOAK_MESSAGES      how many in all (1000000)
-#   SOAK_RECORDS       how many records (1000000)
+#   SOAK_MESSAGES      how many through gatepost-spf (1000000); 0: none
+#   SOAK_DKIM_MESSAGES how many through gatepost-dkim, signed and verified at
+#                      the same time (1000000); 0: none
+#   SOAK_RECORDS       how many records (1000000); 0: none
 #   SOAK_FUZZ_SECONDS  for each fuzz target (60); 0: none
 #   SOAK_SLOPE_KB      RSS that may be gained in 10^6 messages, measured over
 #                      the second half (2048)
 #
-# Every 24th part of the messages is one round with other domains; memory and
-# descriptors are read after each.  It fails when a message did not come back
+# Every 24th part of the messages is one round with other domains or keys;
+# memory and descriptors are read after each.  It fails when a message did not come back
 # as expected, descriptors were lost, memory grows, or a fuzz target finds
 # something.
 set -u
@@ -20,6 +22,7 @@ HERE=$ROOT/tests/bench
 cd "$ROOT" || exit 1
 O=$(cd "${O:-build}" && pwd) || exit 1
 MESSAGES=${SOAK_MESSAGES:-1000000} FUZZ=${SOAK_FUZZ_SECONDS:-60}
+DKIM_MESSAGES=${SOAK_DKIM_MESSAGES:-1000000} RECORDS=${SOAK_RECORDS:-1000000}
 SLOPE=${SOAK_SLOPE_KB:-2048}
 ROUNDS=24
 T=$(mktemp -d) || exit 1
@@ -42,44 +45,96 @@ reload_every_second() {
 	done
 }
 
-# round NUMBER: its part of the messages, a line of JSON
-round() {
+# manner NUMBER: how that round connects, in MANNER; IDLE says whether other
+# connections are held, which its descriptors show
+manner() {
+	MANNER=() IDLE=
+	[ $(($1 % 3)) -ne 1 ] || MANNER=(--per-conn 7)
+	[ $(($1 % 3)) -ne 2 ] || MANNER=(--idle 100) IDLE=" idle"
+}
+
+# spf_round NUMBER: its part of the messages, a line of JSON
+spf_round() {
 	local kinds=(s inc red mx cold fail soft perm)
 	local results=(pass pass pass pass pass fail softfail permerror)
 	local kind=${kinds[$1 % 8]} result=${results[$1 % 8]}
-	local from="user@$kind{10}.example" more=()
+	local from="user@$kind{10}.example"
 	[ "$kind" != cold ] || from="user@d{n}.r$1.cold.example"
-	[ $(($1 % 3)) -ne 1 ] || more=(--per-conn 7)
-	[ $(($1 % 3)) -ne 2 ] || more=(--idle 100)
+	manner "$1"
 	"$O/bench/milterload" --socket "$SOCK" --pid "$PID" --sessions 8 \
 		--count $((MESSAGES / ROUNDS)) --time 1h --from "$from" \
-		--label "$kind" --expect-header \
-		"Authentication-Results:spf=$result" "${more[@]}"
+		--label "$kind$IDLE" --expect-header \
+		"Authentication-Results:spf=$result" "${MANNER[@]}"
 }
 
+# half FILE SESSIONS LABEL FIELD OPTION...: a part of a round of gatepost-dkim
+half() {
+	local file=$1 sessions=$2 label=$3 field=$4
+	shift 4
+	"$O/bench/milterload" --socket "$SOCK" --pid "$PID" --lean \
+		--sessions "$sessions" --count $((DKIM_MESSAGES / ROUNDS / 2)) \
+		--time 1h --label "$label" --expect-header "$field" \
+		--from-header "$@" >"$file"
+}
+
+# dkim_round NUMBER: the same with as many messages to sign as to verify
+dkim_round() {
+	local keys=(rsa ed rsa ed html) results=(pass pass fail fail pass)
+	local dirs=(signed signed broken broken signed) signing bad=0
+	local key=${keys[$1 % 5]} sign=(rsa ed)
+	local to_sign=${sign[$1 % 2]}
+	manner "$1"
+	half "$T/signed" 4 "sign-$to_sign$IDLE" DKIM-Signature:d= \
+		--client 127.0.0.1 --client-name localhost \
+		"$T/mail/text/$to_sign" &
+	signing=$!
+	half "$T/verified" 4 "verify-$key$IDLE" \
+		"Authentication-Results:dkim=${results[$1 % 5]}" "${MANNER[@]}" \
+		"$T/mail/${dirs[$1 % 5]}/$key" || bad=1
+	wait "$signing" || bad=1
+	cat "$T/signed" "$T/verified"
+	return "$bad"
+}
+
+# messages spf|dkim: all rounds through the daemon of that name
 messages() {
 	local i
+	: >"$T/rounds"
 	for ((i = 0; i < ROUNDS; i++)); do
-		round "$i" >>"$T/rounds" || failed "round $i: $(tail -1 "$T/rounds")"
-		kill -0 "$PID" 2>/dev/null || failed "gatepost-spf is gone"
+		case $1 in
+		spf) spf_round "$i" ;;
+		dkim) dkim_round "$i" ;;
+		esac >>"$T/rounds" || failed "round $i: $(tail -2 "$T/rounds")"
+		kill -0 "$PID" 2>/dev/null || failed "gatepost-$1 is gone"
 		/usr/bin/python3 "$HERE/soak_report.py" line "$T/rounds"
 	done
 	/usr/bin/python3 "$HERE/soak_report.py" sum "$T/rounds" "$SLOPE" ||
 		failed "the daemon does not stay as it was"
 }
 
+# soak spf|dkim: with a small cache, so that it is full long before the memory
+# is judged
+soak() {
+	echo "gatepost-$1:"
+	mkdir -p "$T/$1"
+	gatepost_conf "$T/$1/gatepost.conf" cache-size = 1m
+	[ "$1" != dkim ] || dkim_domains "$T/$1/gatepost.conf"
+	start_daemon "$1" "$1" || exit 1
+	reload_every_second "$PID" &
+	PIDS[reloads]=$!
+	messages "$1"
+	echo "reloads: $(grep -c 'in force' "$T/run/$1-log.out")," \
+		"refused: $(grep -c 'reload failed' "$T/run/$1-log.out")"
+	stop reloads "$1"
+}
+
+[ "$DKIM_MESSAGES" = 0 ] ||
+	/usr/bin/python3 "$HERE/corpus.py" "$T/mail" || exit 1
 start_dns ''
-mkdir -p "$T/gatepost"
-# a small cache, so that it is full long before the memory is judged
-gatepost_conf "$T/gatepost/gatepost.conf" cache-size = 1m
-start_gatepost_spf gatepost || exit 1
-reload_every_second "$PID" &
-PIDS[reloads]=$!
-messages
-echo "reloads: $(grep -c 'in force' "$T/run/gatepost-log.out")," \
-	"refused: $(grep -c 'reload failed' "$T/run/gatepost-log.out")"
-stop reloads gatepost
-GP_RECORDS=${SOAK_RECORDS:-1000000} "$O/asan/bin/test_spf_generated" ||
+[ "$MESSAGES" = 0 ] || soak spf
+[ "$DKIM_MESSAGES" = 0 ] || soak dkim
+[ "$RECORDS" = 0 ] ||
+	GP_RECORDS=$RECORDS "$O/asan/bin/test_spf_generated" ||
 	failed "generated records through libspf2"
 [ "$FUZZ" = 0 ] || ${MAKE:-make} --no-print-directory fuzz SECONDS="$FUZZ" ||
 	failed "the fuzz targets"

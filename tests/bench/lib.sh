@@ -89,12 +89,15 @@ free_port() {
 }
 
 # start_dns [CACHE-PORT]: nsd, and unbound in front of it when it is
-# installed and a port is given; DNS is the port to ask, DNS_PIDS their pids
+# installed and a port is given; DNS is the port to ask, DNS_PIDS their pids.
+# The DKIM keys of T/mail are in the zone when there are some.
 start_dns() {
-	local nsd=5310 cache=${1:-}
+	local nsd=5310 cache=${1:-} keys=()
 	has nsd || die "nsd is not installed"
 	[ -n "${BENCH_NS:-}" ] || nsd=$(free_port)
-	/usr/bin/python3 "$HERE/zone.py" "$T/dns" "$nsd" "${cache:-53}" || exit 1
+	[ ! -d "$T/mail/keys" ] || keys=("$T/mail/keys")
+	/usr/bin/python3 "$HERE/zone.py" "$T/dns" "$nsd" "${cache:-53}" \
+		"${keys[@]}" || exit 1
 	launch nsd nsd -d -c "$T/dns/nsd.conf"
 	until_ready nsd answers "$nsd" || exit 1
 	DNS=$nsd DNS_PIDS=$PID
@@ -112,23 +115,36 @@ gatepost_conf() {
 	cat >"$file" <<-CONF
 		authserv-id = "mx.local.example"
 		resolver { servers = { "127.0.0.1:$DNS" } timeout = 2s $* }
+		trust { clients = { "127.0.0.0/8" } }
 		spf { mode = monitor engine = builtin }
+		dkim { mode = monitor engine = builtin }
 	CONF
 }
 
-# start_gatepost_spf NAME [WRAPPER...]: SOCK and PID.  Its log goes through a
-# pipe: threads that write to one file wait for one another in the file system,
-# which no daemon that logs to syslog does.
-start_gatepost_spf() {
-	local name=$1
-	shift
+# dkim_domains FILE: the domains of T/mail and their keys
+dkim_domains() {
+	local i
+	for ((i = 0; i < 10; i++)); do
+		cat <<-CONF
+			domain "s$i.example" { key "rsa" { file = "$T/mail/keys/rsa.pem" } }
+			domain "e$i.example" { key "ed" { file = "$T/mail/keys/ed.pem" } }
+		CONF
+	done >>"$1"
+}
+
+# start_daemon spf|dkim NAME [WRAPPER...]: gatepost-spf or gatepost-dkim; SOCK
+# and PID.  Its log goes through a pipe: threads that write to one file wait
+# for one another in the file system, which no daemon that logs to syslog does.
+start_daemon() {
+	local program=gatepost-$1 name=$2
+	shift 2
 	mkdir -p "$T/$name"
 	[ -f "$T/$name/gatepost.conf" ] || gatepost_conf "$T/$name/gatepost.conf"
 	SOCK=unix:$T/run/$name.sock
 	rm -f "$T/$name/log"
 	mkfifo "$T/$name/log" || return 1
 	launch "$name-log" cat "$T/$name/log"
-	"$@" "$O/bin/gatepost-spf" --foreground \
+	"$@" "$O/bin/$program" --foreground \
 		--config "$T/$name/gatepost.conf" --socket "$SOCK" \
 		--state-dir "$T/$name" --runtime-dir "$T/$name" \
 		>"$T/$name/log" 2>&1 </dev/null &

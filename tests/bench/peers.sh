@@ -9,7 +9,7 @@ socket_there() {
 }
 
 start_gatepost() {
-	start_gatepost_spf gatepost
+	start_daemon spf gatepost
 }
 
 start_noop() {
@@ -52,24 +52,27 @@ start_pyspf() {
 	until_ready pyspf socket_there
 }
 
-start_rspamd() {
+# rspamd_as NAME FILTERS: with the modules of standard input
+rspamd_as() {
+	local name=$1 filters=$2
 	has rspamd || {
 		echo "not installed: skipped"
 		return 1
 	}
 	private || return 1
-	SOCK=unix:$T/run/rspamd.sock
-	mkdir -p "$T/rspamd"
-	cat >"$T/rspamd.conf" <<-CONF
+	SOCK=unix:$T/run/$name.sock
+	mkdir -p "$T/$name"
+	cat >"$T/$name.conf" <<-CONF
 		options {
-		  pidfile = "$T/run/rspamd.pid"; tempdir = "$T/rspamd";
-		  hs_cache_dir = "$T/rspamd"; cache_file = "$T/rspamd/map.cache";
-		  control_socket = "$T/rspamd/control.sock mode=0600";
+		  pidfile = "$T/run/$name.pid"; tempdir = "$T/$name";
+		  hs_cache_dir = "$T/$name"; cache_file = "$T/$name/map.cache";
+		  control_socket = "$T/$name/control.sock mode=0600";
 		  url_tld = "/usr/share/rspamd/effective_tld_names.dat";
 		  dns { nameserver = ["127.0.0.1:53"]; timeout = 2s; }
-		  filters = ""; explicit_modules = []; local_addrs = [];
+		  filters = "$filters"; explicit_modules = []; local_addrs = [];
+		  max_message = 50Mb;
 		}
-		logging { type = "file"; filename = "$T/run/rspamd.log"; level = "error"; }
+		logging { type = "file"; filename = "$T/run/$name.log"; level = "error"; }
 		worker "rspamd_proxy" {
 		  bind_socket = "${SOCK#unix:} mode=0666"; milter = yes; count = 2;
 		  timeout = 60s;
@@ -77,12 +80,83 @@ start_rspamd() {
 		}
 		modules { path = "/usr/share/rspamd/plugins/"; }
 		actions { reject = 1000; add_header = 900; greylist = 800; }
-		spf { }
 		milter_headers {
 		  use = ["authentication-results"];
 		  skip_local = false; skip_authenticated = false;
 		}
+		$(cat)
 	CONF
-	launch rspamd rspamd -f -i -u root -g root -c "$T/rspamd.conf"
-	until_ready rspamd socket_there
+	launch "$name" rspamd -f -i -u root -g root -c "$T/$name.conf"
+	until_ready "$name" socket_there
+}
+
+start_rspamd() {
+	rspamd_as rspamd "" <<-CONF
+		spf { }
+	CONF
+}
+
+# -- DKIM: each signs for 127.0.0.1 and verifies for others -----------------
+start_gatepost-dkim() {
+	mkdir -p "$T/gatepost-dkim"
+	gatepost_conf "$T/gatepost-dkim/gatepost.conf"
+	dkim_domains "$T/gatepost-dkim/gatepost.conf"
+	start_daemon dkim gatepost-dkim
+}
+
+# Its algorithm is one for the whole daemon: two of them.
+start_opendkim() {
+	opendkim_as opendkim sv s rsa rsa-sha256
+}
+
+start_opendkim-ed() {
+	opendkim_as opendkim-ed s e ed ed25519-sha256
+}
+
+# opendkim_as NAME MODE LETTER SELECTOR ALGORITHM
+opendkim_as() {
+	has opendkim || {
+		echo "not installed: skipped"
+		return 1
+	}
+	private || return 1
+	SOCK=unix:$T/run/$1.sock
+	cat >"$T/$1.conf" <<-CONF
+		Mode $2
+		Socket local:${SOCK#unix:}
+		Domain csl:$(printf "$3%s.example," 0 1 2 3 4 5 6 7 8)${3}9.example
+		Selector $4
+		KeyFile $T/mail/keys/$4.pem
+		SignatureAlgorithm $5
+		Canonicalization relaxed/relaxed
+		OversignHeaders From
+		InternalHosts csl:127.0.0.0/8
+		AuthservID mx.local.example
+		AlwaysAddARHeader yes
+		Nameservers 127.0.0.1
+		RequireSafeKeys no
+		Background no
+		AutoRestart no
+		Syslog no
+		LogWhy no
+	CONF
+	launch "$1" opendkim -f -x "$T/$1.conf" -P "$T/run/$1.pid"
+	until_ready "$1" socket_there
+}
+
+start_rspamd-dkim() {
+	local i keys=
+	for ((i = 0; i < 10; i++)); do
+		keys+="s$i.example { selector = \"rsa\"; path = \"$T/mail/keys/rsa.pem\"; }
+		e$i.example { selector = \"ed\"; path = \"$T/mail/keys/ed.pem\"; } "
+	done
+	rspamd_as rspamd-dkim dkim <<-CONF
+		dkim { }
+		dkim_signing {
+		  enabled = true; sign_networks = ["127.0.0.0/8"];
+		  use_domain = "header"; use_esld = false; check_pubkey = false;
+		  allow_username_mismatch = true;
+		  domain { $keys }
+		}
+	CONF
 }

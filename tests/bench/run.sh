@@ -55,14 +55,29 @@ join() {
 	echo "pid $PID"
 }
 
+# wanted ROW...: is one of them asked for?
+wanted() {
+	printf '%s\n' "$@" | grep -qE -- "$ROWS"
+}
+
+# field_of ROW SUBJECT: what a message must come back with to count
+field_of() {
+	case $2:$1 in
+	noop:*) echo X-Noop:done ;;
+	*:dkim-sign-ed) echo DKIM-Signature:a=ed25519-sha256 ;;
+	*:dkim-sign-*) echo DKIM-Signature:a=rsa-sha256 ;;
+	*:dkim-*) echo Authentication-Results:dkim=pass ;;
+	*) echo Authentication-Results:spf=pass ;;
+	esac
+}
+
 # one ROW SUBJECT CONC OPTION...: one run, one line in RAW; @RUN@ in an option
 # becomes a word that no other run has
 one() {
-	local row=$1 subject=$2 conc=$3 want='Authentication-Results:spf=pass'
-	local lean=--lean
+	local row=$1 subject=$2 conc=$3 want lean=--lean
 	shift 3
-	[ "$subject" != noop ] || want='X-Noop:done'
-	[ "$row" != spf-postfix ] || lean=
+	want=$(field_of "$row" "$subject")
+	[[ $row != *-postfix ]] || lean=
 	"$O/bench/milterload" --socket "${SOCKS[$subject]}" \
 		--pid "${SERVERS[$subject]}" --helper-pid "$DNS_PIDS" \
 		--sessions "$conc" --time "$DUR" --warmup 400ms $lean \
@@ -76,7 +91,7 @@ one() {
 each() {
 	local row=$1 concs=$2 subjects=$3 conc subject
 	shift 3
-	[[ $row =~ $ROWS ]] || return 0
+	wanted "$row" || return 0
 	for conc in $concs; do
 		for subject in "${SUBJECTS[@]}"; do
 			[[ " $subjects " == *" $subject "* ]] || continue
@@ -85,9 +100,13 @@ each() {
 	done
 }
 
-round() {
+SPF_ROWS=(spf-plain spf-inc5 spf-cold idle-1000 spf-postfix)
+DKIM_ROWS=(dkim-sign-rsa dkim-sign-ed dkim-verify-rsa dkim-verify-ed
+	dkim-verify-html dkim-sign-3mb dkim-verify-3mb dkim-idle-1000 dkim-sign-postfix
+	dkim-verify-postfix)
+
+spf_rows() {
 	local spf='gatepost pyspf rspamd' inc='inc{10}.example'
-	each floor "$CONCS" noop
 	each spf-plain "$CONCS" "$spf"
 	each spf-inc5 "$CONCS" "$spf" --from "user@$inc" --helo "mail.$inc"
 	each spf-cold "$CONCS" "$spf" --from 'user@d{n}.@RUN@.cold.example'
@@ -95,11 +114,36 @@ round() {
 	each spf-postfix 8 'noop gatepost' # all that Postfix sends, not --lean
 }
 
+# With noop in each: what libmilter costs for these very messages.
+dkim_rows() {
+	local rsa='noop gatepost-dkim opendkim rspamd-dkim'
+	local ed='noop gatepost-dkim opendkim-ed rspamd-dkim'
+	local ours=(--from-header --client 127.0.0.1 --client-name localhost)
+	local theirs=(--from-header) mail=$T/mail
+	each dkim-sign-rsa "$CONCS" "$rsa" "${ours[@]}" "$mail/text/rsa"
+	each dkim-sign-ed 8 "$ed" "${ours[@]}" "$mail/text/ed"
+	each dkim-verify-rsa "$CONCS" "$rsa" "${theirs[@]}" "$mail/signed/rsa"
+	each dkim-verify-ed 8 "$rsa" "${theirs[@]}" "$mail/signed/ed"
+	each dkim-verify-html 8 "$rsa" "${theirs[@]}" "$mail/signed/html"
+	each dkim-sign-3mb 8 "$rsa" "${ours[@]}" --time 4s "$mail/big/rsa"
+	each dkim-verify-3mb 8 "$rsa" "${theirs[@]}" --time 4s "$mail/signed/big"
+	each dkim-idle-1000 1 "$rsa" "${theirs[@]}" --idle 1000 "$mail/signed/rsa"
+	each dkim-sign-postfix 8 'noop gatepost-dkim' "${ours[@]}" "$mail/text/rsa"
+	each dkim-verify-postfix 8 'noop gatepost-dkim' "${theirs[@]}" \
+		"$mail/signed/rsa"
+}
+
+round() {
+	each floor "$CONCS" noop
+	spf_rows
+	dkim_rows
+}
+
 # collected ROW COUNT: instructions of a daemon that does so many messages
 collected() {
 	local from='user@s{10}.example'
 	[ "$1" = spf-plain ] || from='user@inc{10}.example'
-	start_gatepost_spf grind valgrind --tool=callgrind \
+	start_daemon spf grind valgrind --tool=callgrind \
 		--callgrind-out-file="$O/bench/callgrind.$1.$2" || return
 	"$O/bench/milterload" --socket "$SOCK" --count "$2" --lean \
 		--time 5m --timeout 60s --from "$from" >/dev/null
@@ -123,12 +167,24 @@ instructions() {
 
 [ -z "${BENCH_NS:-}" ] || private_network
 ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+! wanted "${DKIM_ROWS[@]}" ||
+	/usr/bin/python3 "$HERE/corpus.py" "$T/mail" || exit 1
 start_dns ${BENCH_NS:+53}
 : >"$RAW" || exit 1
-for subject in gatepost noop pyspf rspamd; do
-	join "$subject"
-done
-[[ " ${SUBJECTS[*]} " == *" gatepost "* ]] || die "gatepost-spf does not run"
+join noop
+if wanted "${SPF_ROWS[@]}"; then
+	for subject in gatepost pyspf rspamd; do
+		join "$subject"
+	done
+	[[ " ${SUBJECTS[*]} " == *" gatepost "* ]] || die "gatepost-spf does not run"
+fi
+if wanted "${DKIM_ROWS[@]}"; then
+	for subject in gatepost-dkim opendkim opendkim-ed rspamd-dkim; do
+		join "$subject"
+	done
+	[[ " ${SUBJECTS[*]} " == *" gatepost-dkim "* ]] ||
+		die "gatepost-dkim does not run"
+fi
 for ((i = 1; i <= RUNS; i++)); do
 	round
 	echo " run $i of $RUNS"

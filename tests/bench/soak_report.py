@@ -27,7 +27,7 @@ def slope(points):
 
 def line(runs):
     run = runs[-1]
-    print(f"{sum(r['messages'] for r in runs):9} messages  {run['label']:5} "
+    print(f"{sum(r['messages'] for r in runs):9} messages  {run['label']:16} "
           f"{run['msgs_per_s']:8} /s  p99 {run['p99_us'] / 1000:6.2f} ms  "
           f"{run['server_cpu_us_per_msg']:6} us  RSS {run['server_rss_kb']:7} kB  "
           f"{run['server_fds']:4} fds  {run['server_threads']:3} threads  "
@@ -42,8 +42,8 @@ def total(runs, most):
     half = points[len(points) // 2:]
     kb = slope(half)
     done = half[-1][0] - half[0][0]
-    # one round in three has 8 sessions and nothing else: compare those
-    alike = [run["server_fds"] for i, run in enumerate(runs) if i % 3 == 0]
+    # where no other connections were held
+    alike = [run["server_fds"] for run in runs if "idle" not in run["label"]]
     print(f"RSS {points[0][1]} kB after the first round, {points[-1][1]} kB after the last; "
           f"second half: {kb * done:+.0f} kB in {done} messages, "
           f"{kb * 1000000:+.0f} kB in 10^6")

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""zone.py DIR NSD-PORT [UNBOUND-PORT] - the DNS of the benchmark.
+"""zone.py DIR NSD-PORT [UNBOUND-PORT [KEYS]] - the DNS of the benchmark.
 
 Writes root.zone and nsd.conf into DIR, and unbound.conf for a cache in front
 of nsd.  One zone, the root, holds everything; K runs from 0 to 9:
@@ -13,6 +13,8 @@ of nsd.  One zone, the root, holds everything; K runs from 0 to 9:
   permK.example     two records: permerror
   any name below cold.example passes, so that no two messages ask the same
   mail.*            the HELO name of each: passes by `a`
+  rsa._domainkey.sK.example, ed._domainkey.eK.example
+                    what KEYS/rsa.txt and KEYS/ed.txt say
 """
 import os
 import sys
@@ -21,8 +23,18 @@ PASS = "ip4:192.0.2.0/24 ip4:198.51.100.0/24"
 LONG, SHORT = 86400, 60
 
 
+def keys(where):
+    """The DKIM keys; a string of a TXT record has 255 octets at most."""
+    for letter, selector in (("s", "rsa"), ("e", "ed")):
+        with open(f"{where}/{selector}.txt", encoding="ascii") as f:
+            text = f.read()
+        data = " ".join(f'"{text[i:i + 255]}"' for i in range(0, len(text), 255))
+        for k in range(10):
+            yield f"{selector}._domainkey.{letter}{k}.example.", LONG, "TXT", data
+
+
 def domains():
-    """(name, ttl, type, data) of every record."""
+    """(name, ttl, type, data) of every other record."""
     yield ".", LONG, "SOA", "ns.lab.example. root.lab.example. 1 3600 600 9999 300"
     yield ".", LONG, "NS", "ns.lab.example."
     yield "ns.lab.example.", LONG, "A", "127.0.0.1"
@@ -65,9 +77,11 @@ def write(path, text):
 def main():
     where, nsd = os.path.abspath(sys.argv[1]), sys.argv[2]
     cache = sys.argv[3] if len(sys.argv) > 3 else "53"
+    records = list(domains())
+    if len(sys.argv) > 4:
+        records += keys(sys.argv[4])
     os.makedirs(where, exist_ok=True)
-    write(f"{where}/root.zone",
-          "".join(f"{n} {ttl} IN {t} {d}\n" for n, ttl, t, d in domains()))
+    write(f"{where}/root.zone", "".join(f"{n} {ttl} IN {t} {d}\n" for n, ttl, t, d in records))
     write(f"{where}/nsd.conf", f"""\
 server:
   ip-address: 127.0.0.1@{nsd}
