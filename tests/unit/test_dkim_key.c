@@ -205,16 +205,22 @@ dkim_key_records_are_read_by_the_rules(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
 		struct gp_arena *arena = gp_arena_new();
+		/* of just its size, so that an octet too far is seen */
+		char *exact = malloc(records[i].in.n + 1);
 		struct gp_dkim_key_record r;
 		struct gp_err err = { "" };
-		enum gp_rc rc =
-		    gp_dkim_key_parse(records[i].in, arena, &r, &err);
+		enum gp_rc rc;
 
+		assert_non_null(exact);
+		memcpy(exact + 1, records[i].in.p, records[i].in.n);
+		rc = gp_dkim_key_parse(gp_str_n(exact + 1, records[i].in.n),
+		    arena, &r, &err);
 		if (rc != records[i].rc || !is_complete(rc, &r) ||
 		    (rc == GP_OK && flags_of(&r) != records[i].flags) ||
 		    (rc != GP_OK && strcmp(err.msg, records[i].clause) != 0))
 			fail_msg("row: %s: %s '%s'", records[i].label,
 			    gp_rc_name(rc), err.msg);
+		free(exact);
 		gp_arena_free(arena);
 	}
 }
@@ -224,6 +230,11 @@ dkim_key_records_are_read_by_the_rules(void **state)
 /* 62 octets, and a modulus of 64: it begins with 0xc1 and ends in "1". */
 #define MIDDLE "23456789012345678901234567890123456789012345678901234567890123"
 #define N      "\xc1" MIDDLE "1"
+/* a modulus of 121 octets */
+#define LONG                                                                   \
+	"\x01" MIDDLE                                                          \
+	"234567890123456789012345678901234567890123456789012345678"            \
+	"1"
 #define RSA_ID "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
 #define E      "\x02\x03\x01\x00\x01"
 /* RSAPublicKey of 74 octets */
@@ -244,6 +255,9 @@ static const struct {
 	    NULL },
 	{ "SubjectPublicKeyInfo without NULL",
 	    GP_STR("\x30\x5a\x30\x0b" RSA_ID "\x03\x4b\x00" PKCS1), NULL },
+	{ "exponent 129", GP_STR("\x30\x47\x02\x41\x00" N "\x02\x02\x00\x81"),
+	    NULL },
+	{ "length of 128", GP_STR("\x30\x81\x80\x02\x79" LONG E), NULL },
 	{ "exponent 3", GP_STR("\x30\x46\x02\x41\x00" N "\x02\x01\x03"), NULL },
 	{ "exponent of 8 octets",
 	    GP_STR("\x30\x4e\x02\x41\x00" N "\x02\x09\x00\x80\x00\x00\x00\x00"
@@ -258,6 +272,8 @@ static const struct {
 	    NOT_DER },
 	{ "octet behind the numbers",
 	    GP_STR("\x30\x4a\x02\x41\x00" N E "\x05\x00"), NOT_RSA },
+	{ "one octet behind the numbers",
+	    GP_STR("\x30\x49\x02\x41\x00" N E "\x00"), NOT_RSA },
 	{ "length longer than it must be",
 	    GP_STR("\x30\x81\x48\x02\x41\x00" N E), NOT_DER },
 	{ "length of two octets that needs none",
@@ -270,6 +286,8 @@ static const struct {
 	    GP_STR("\x30\x84\xff\xff\xff\xff\x02\x41\x00" N E), NOT_DER },
 	{ "length indefinite", GP_STR("\x30\x80\x02\x41\x00" N E "\x00\x00"),
 	    NOT_DER },
+	{ "length indefinite, of as much as its octet says",
+	    GP_STR("\x30\x80\x02\x79" LONG E), NOT_DER },
 	{ "length reserved", GP_STR("\x30\xff\x02\x41\x00" N E), NOT_DER },
 	{ "length cut short", GP_STR("\x30\x82\x01"), NOT_DER },
 	{ "inner length past the outer", GP_STR("\x30\x48\x02\x7f\x00" N E),
@@ -321,6 +339,10 @@ static const struct {
 	    GP_STR("\x30\x5e\x30\x0d" RSA_ID "\x05\x00\x03\x4b\x00" PKCS1
 		   "\x05\x00"),
 	    NOT_DER },
+	{ "octet behind the bits",
+	    GP_STR(
+		"\x30\x5d\x30\x0d" RSA_ID "\x05\x00\x03\x4b\x00" PKCS1 "\x00"),
+	    NOT_DER },
 	{ "octet behind the key in the bits",
 	    GP_STR(
 		"\x30\x5d\x30\x0d" RSA_ID "\x05\x00\x03\x4c\x00" PKCS1 "\x00"),
@@ -332,6 +354,8 @@ static const struct {
 
 	/* numbers */
 	{ "negative modulus", GP_STR("\x30\x47\x02\x40" N E), NOT_RSA },
+	{ "modulus just negative", GP_STR("\x30\x47\x02\x40\x80" MIDDLE "1" E),
+	    NOT_RSA },
 	{ "modulus with two zero octets",
 	    GP_STR("\x30\x49\x02\x42\x00\x00" N E), NOT_RSA },
 	{ "zero octet before a low bit",
