@@ -163,8 +163,8 @@ class Show:
     def __init__(self, lab):
         self.lab = lab
         keys = {name: lab_dkim.Key(kind) for name, (_, kind) in KEYS.items()}
-        zone = dict(ZONE, **{name: {"TXT": [k.record]} for name, k in keys.items()})
-        self.nsd = lab_nsd.Nsd(lab, zone, broken=[BROKEN])
+        self.zone = dict(ZONE, **{name: {"TXT": [k.record]} for name, k in keys.items()})
+        self.nsd = lab_nsd.Nsd(lab, self.zone, broken=[BROKEN])
         self.sink = lab.own(lab_smtp.Sink())
         policy = dict(POLICY, resolver=dict(POLICY["resolver"], servers=[self.nsd.address]))
         spf = lab_gatepost.Daemon(lab, policy, user="nobody", group="postfix")
@@ -223,8 +223,7 @@ class Show:
             wrong.append("the log does not say would=%s" % case.would)
         return wrong
 
-    @staticmethod
-    def judge_fields(case, message):
+    def judge_fields(self, case, message):
         if message is None:
             return ["nothing was delivered"]
         wrong = []
@@ -238,6 +237,9 @@ class Show:
         dkim = {r.props.get("header.s"): r.result for r in ours[0][1]}
         if dkim != (case.dkim or {None: "none"}):
             wrong.append("DKIM says %r" % dkim)
+        seen = self.dkimpy(message)
+        if seen is not None and seen != {s for s, r in case.dkim.items() if r == "pass"}:
+            wrong.append("dkimpy verifies %r" % seen)
         if len(message.all(SIGNATURE)) != len(case.dkim):
             wrong.append("it has %d signatures" % len(message.all(SIGNATURE)))
         if len(message.all(AR)) != 2 + (1 if case.forged else 0):
@@ -265,11 +267,18 @@ class Show:
         for what in wrong:
             say("WRONG", what, "1;31")
 
-    @staticmethod
-    def show_message(case, message):
+    def dkimpy(self, message):
+        """The selectors of the signatures that it verifies; None without it."""
+        if lab_dkim.why_not():
+            return None
+        return {s.selector for s in lab_dkim.signatures(message.raw, self.zone) if s.good}
+
+    def show_message(self, case, message):
         if case.login:
             for value in message.all(SIGNATURE):
                 say("signed", brief(value), "35")
+        if case.dkim and self.dkimpy(message) is not None:
+            say("dkimpy", "verifies %s" % (" and ".join(sorted(self.dkimpy(message))) or "nothing"))
         label = "delivered"
         for value in message.all(AR):
             say(label, "%s: %s" % (AR, " ".join(value.split())), "36" if ID in value else None)
