@@ -278,7 +278,7 @@ gp_dkim_keys_of(const struct gp_dkim_keys *k, const struct gp_policy *policy,
 	struct gp_dkim_key *v =
 	    gp_arena_alloc(arena, policy->n_keys * sizeof(*v));
 
-	*n = policy->n_keys;
+	*n = e == NULL ? 0 : policy->n_keys;
 	for (size_t i = 0; i < *n; i++) {
 		v[i].policy = e[i].policy;
 		v[i].key = e[i].key;
