@@ -389,6 +389,12 @@ look_for_bare(struct gp_opendkim_run *r, struct gp_str chunk)
 void
 gp_opendkim_body(struct gp_opendkim_run *r, struct gp_str chunk)
 {
+	/* the library's type; it only reads what it is given */
+	const union {
+		const char *ours;
+		unsigned char *theirs;
+	} octets = { .ours = chunk.p };
+
 	if (chunk.n == 0 || r->dkim == NULL)
 		return;
 	look_for_bare(r, chunk);
@@ -396,10 +402,8 @@ gp_opendkim_body(struct gp_opendkim_run *r, struct gp_str chunk)
 		gp_dkim_body_add(&r->length[GP_DKIM_SIMPLE], chunk);
 		gp_dkim_body_add(&r->length[GP_DKIM_RELAXED], chunk);
 	}
-	/* it only reads what it is given */
 	if (!r->bare)
-		(void)dkim_body(r->dkim, (unsigned char *)(uintptr_t)chunk.p,
-		    chunk.n);
+		(void)dkim_body(r->dkim, octets.theirs, chunk.n);
 }
 
 /* RFC 6376 3.4.3 and 3.4.4: a last line without CRLF gets one. */

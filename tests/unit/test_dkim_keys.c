@@ -176,10 +176,10 @@ dkim_keys_active_ones_sign_in_the_order_of_the_file(void **state)
 	assert_int_equal(
 	    open_keys(l,
 		"domain \"other.example\" { key \"x\" { file = \"@/b.pem\" } "
-	        "}\n"
+		"}\n"
 		"domain \"example.com\" {\n"
 		"  key \"e\" { file = \"@/ed.pem\" algorithm = ed25519-sha256 "
-	        "}\n"
+		"}\n"
 		"  key \"a\" { file = \"@/a.pem\" algorithm = rsa-sha256 }\n"
 		"  key \"s\" { file = \"@/b.pem\" state = staged }\n"
 		"  key \"r\" { file = \"/gone\" state = retired } }\n"),
