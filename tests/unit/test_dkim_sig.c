@@ -600,6 +600,20 @@ dkim_sig_names_are_normalised(void **state)
 	}
 }
 
+static void
+dkim_sig_algorithms_have_their_names(void **state)
+{
+	(void)state;
+	assert_string_equal(gp_dkim_algorithm_name(GP_DKIM_RSA_SHA256),
+	    "rsa-sha256");
+	assert_string_equal(gp_dkim_algorithm_name(GP_DKIM_ED25519_SHA256),
+	    "ed25519-sha256");
+	assert_string_equal(gp_dkim_algorithm_name(GP_DKIM_RSA_SHA1),
+	    "rsa-sha1");
+	assert_string_equal(gp_dkim_algorithm_name((enum gp_dkim_algorithm)99),
+	    "unknown");
+}
+
 /* The SHA-1 hash is checked and dropped: nobody may compare with it. */
 static void
 dkim_sig_of_sha1_has_no_body_hash(void **state)
@@ -652,11 +666,19 @@ dkim_sig_broken_says_whose_it_is(void **state)
 		    "example.com", "sel" },
 		{ "a= no token", GP_STR(NO_A "a=rsa\"sha"), "", "AAAA",
 		    "example.com", "sel" },
-		{ "a= without end",
+		{ "a= no token from the start", GP_STR(NO_A "a=\"rsa"), "",
+		    "AAAA", "example.com", "sel" },
+		{ "a= as long as is shown",
+		    GP_STR(NO_A "a=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "AAAA", "example.com",
+		    "sel" },
+		{ "a= longer",
 		    GP_STR(NO_A "a=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), "",
 		    "AAAA", "example.com", "sel" },
 		{ "b= folded", GP_STR(NO_B "b=AB\r\n CD==E"), "rsa-sha256",
 		    "ABCD==E", "example.com", "sel" },
+		{ "b= of another letter first", GP_STR(NO_B "b=\"AAA"),
+		    "rsa-sha256", "", "example.com", "sel" },
 		{ "b= of other letters", GP_STR(NO_B "b=AA\"A"), "rsa-sha256",
 		    "", "example.com", "sel" },
 	};
@@ -691,6 +713,7 @@ main(void)
 		cmocka_unit_test(dkim_sig_canonicalizations_default_to_simple),
 		cmocka_unit_test(dkim_sig_numbers_saturate),
 		cmocka_unit_test(dkim_sig_names_are_normalised),
+		cmocka_unit_test(dkim_sig_algorithms_have_their_names),
 		cmocka_unit_test(dkim_sig_of_sha1_has_no_body_hash),
 		cmocka_unit_test(dkim_sig_broken_says_whose_it_is),
 	};
