@@ -48,15 +48,19 @@ class Stream:
         """What the messages begun since then were signed with: at least n."""
         rows = lambda: [r for r in self.sent if r[0] >= moment]
         with self.changed:
-            self.changed.wait_for(lambda: len(rows()) >= n, seconds)
+            self.changed.wait_for(lambda: len(rows()) >= n or not self.alive(), seconds)
             return rows()
+
+    def alive(self):
+        return all(t.is_alive() for t in self.threads)
 
     def until(self, wanted, seconds=20):
         """The first message of which `wanted(signatures)` is true."""
         with self.changed:
             seen = len(self.sent)
-            return self.changed.wait_for(
-                lambda: next((r for r in self.sent[seen:] if wanted(r[2])), None), seconds)
+            self.changed.wait_for(lambda: any(wanted(r[2]) for r in self.sent[seen:])
+                                  or not self.alive(), seconds)
+            return any(wanted(r[2]) for r in self.sent[seen:])
 
     def stop(self):
         self.going = False

@@ -18,6 +18,11 @@ except ImportError:
 # lower case
 Signature = collections.namedtuple("Signature", "domain selector algorithm good names tags")
 
+# how dkimpy says no to what it does not expect
+REFUSALS = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+if dkim:
+    REFUSALS += (dkim.DKIMException, dkim.util.InvalidTagValueList)
+
 DEFAULT = (b"from", b"to", b"subject", b"date", b"message-id")
 
 
@@ -96,11 +101,12 @@ def signatures(raw, zone):
     out = []
     fields = [v for n, v in dkim.DKIM(octets(raw)).headers if n.lower() == b"dkim-signature"]
     for i, field in enumerate(fields):
+        tags = {}
         try:
             tags = tags_of(field)
             good = bool(dkim.DKIM(octets(raw)).verify(idx=i, dnsfunc=answers(zone)))
-        except (dkim.DKIMException, dkim.util.InvalidTagValueList):
-            tags, good = tags_of(field) if b"=" in field else {}, False
+        except REFUSALS:
+            good = False
         out.append(Signature(tags.get("d"), tags.get("s"), tags.get("a"), good,
                              tags.get("h", "").lower().split(":"), tags))
     return out
