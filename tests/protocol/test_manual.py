@@ -89,7 +89,7 @@ def daemon_of(lab, label, policy):
 
 
 def by_the_manual(lab):
-    key, record, policy, _main_cf, reload, ed_key = manual()[:6]
+    key, record, policy, _reach, _main_cf, reload, ed_key = manual()
     d = daemon_of(lab, "manual", policy)
     etc = os.path.dirname(d.conf)
     zone = records(operate(etc, key + "\n" + record), "example.com")
