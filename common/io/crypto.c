@@ -184,9 +184,8 @@ static bool
 public_engine(const struct gp_dkim_public *p, struct engine *e)
 {
 	if (p->type == GP_DKIM_KEY_ED25519) {
-		if (p->point.n == GP_DKIM_ED25519_BYTES)
-			e->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519,
-			    NULL, bytes_of(p->point), p->point.n);
+		e->pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+		    bytes_of(p->point), p->point.n);
 		return e->pkey != NULL;
 	}
 	if (!rsa_is_sane(p->n, p->e))
@@ -201,6 +200,7 @@ gp_public_key_new(const struct gp_dkim_public *p, struct gp_public_key **out,
 {
 	struct gp_public_key *k = gp_xcalloc(1, sizeof(*k));
 
+	*out = NULL;
 	atomic_init(&k->refs, 1);
 	k->signature_bytes = p->type == GP_DKIM_KEY_RSA
 	                         ? p->n.n
@@ -352,6 +352,7 @@ rsa_is_consistent(const EVP_PKEY *pkey)
 
 /* No password: note that one was wanted, and fail. */
 static int
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
 no_password(char *buf, int size, int writing, void *asked)
 {
 	(void)buf;
@@ -373,7 +374,6 @@ decode(struct gp_str block, EVP_PKEY **out, struct gp_err *err)
 	BIO_free(bio);
 	if (*out != NULL)
 		return GP_OK;
-	ERR_clear_error();
 	if (asked)
 		return gp_fail(err, GP_PERM, GP_KEY_PEM_ENCRYPTED);
 	return gp_fail(err, GP_PERM,
@@ -479,7 +479,7 @@ prove(const struct gp_private_key *k, struct gp_err *err)
 	size_t n;
 	enum gp_rc rc = gp_public_key_new(&k->public, &public, err);
 
-	if (rc != GP_OK)
+	if (public == NULL)
 		return rc;
 	if (gp_private_key_sign(k, hash, sig, &n) != GP_OK ||
 	    !gp_public_key_verify(public, hash, sig, n))

@@ -48,7 +48,7 @@ gp_key_cache_new(unsigned max, struct gp_metrics *metrics)
 	assert(max >= 1 && max <= KEYS_MAX);
 	while (n_buckets < max)
 		n_buckets *= 2;
-	c = gp_xcalloc(1, sizeof(*c) + n_buckets * sizeof(c->buckets[0]));
+	c = gp_xcalloc(1, sizeof(*c) + n_buckets * sizeof(struct entry *));
 	atomic_init(&c->refs, 1);
 	/* strangers choose the keys: they may not choose which ones collide */
 	if (gp_random_bytes((uint8_t *)c->seed, sizeof(c->seed)) != GP_OK)

@@ -82,7 +82,7 @@ ask_point(const struct fixture *f, unsigned i)
 static void
 key_cache_equal_keys_are_one(void **state)
 {
-	char bytes[GP_DKIM_ED25519_BYTES];
+	char bytes[GP_DKIM_ED25519_BYTES], same[GP_DKIM_ED25519_BYTES];
 	struct gp_dkim_public p = point(7, bytes);
 	struct gp_public_key *first = NULL, *second = NULL;
 	struct fixture f;
@@ -91,7 +91,7 @@ key_cache_equal_keys_are_one(void **state)
 	start(&f, 10);
 	assert_int_equal(gp_key_cache_get(f.cache, &p, &first, NULL), GP_OK);
 	memset(bytes, 0, sizeof(bytes)); /* the cache has its own copy */
-	p = point(7, bytes);
+	p = point(7, same);
 	assert_int_equal(gp_key_cache_get(f.cache, &p, &second, NULL), GP_OK);
 	assert_ptr_equal(first, second);
 	finish(&f);
