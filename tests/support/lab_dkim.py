@@ -6,11 +6,15 @@ is to judge, dkimpy has signed.
 import base64
 import collections
 import functools
+import hashlib
+import re
 import subprocess
 
 try:
     import dkim
+    import dkim.crypto
     import dkim.util
+    import nacl.signing
 except ImportError:
     dkim = None
 
@@ -78,6 +82,47 @@ def sign(message, domain, selector, key, headers=DEFAULT, canon="relaxed/relaxed
     return dkim.sign(raw, selector.encode(), domain.encode(), key.dkimpy,
                      canonicalize=canons, include_headers=list(headers),
                      signature_algorithm=key.algorithm.encode(), **kw) + raw
+
+
+def craft(message, key, tags, body=None):
+    """The message with a signature whose tags are these [(name, value)], in
+    this order and whatever they say; relaxed/relaxed.  bh and b may be None:
+    then they are right, for all of the body or for `body` of it."""
+    raw = octets(message)
+    fields = [(n, v) for n, v in dkim.rfc822_parse(raw)[0]]
+    text = re.sub(rb"[ \t]+(?=\r\n)", b"", re.sub(rb"[ \t]+", b" ", raw.partition(b"\r\n\r\n")[2]))
+    text = re.sub(rb"(\r\n)+$", b"", text) + b"\r\n"
+    digest = base64.b64encode(hashlib.sha256(text[:body]).digest()).decode()
+    tags = [(n, digest if n == "bh" and v is None else v) for n, v in tags]
+    value = "; ".join("%s=%s" % (n, v or "") for n, v in tags).encode()
+    names = next((v for n, v in tags if n == "h"), "").lower().split(":")
+    covered = b"".join(relaxed(n, v) for n, v in chosen(fields, names))
+    covered += relaxed(b"DKIM-Signature", value).rstrip(b"\r\n")
+    if ("b", None) in tags:
+        value += signed(hashlib.sha256(covered), key)
+    return b"DKIM-Signature: " + value + b"\r\n" + raw
+
+
+def relaxed(name, value):
+    return name.strip().lower() + b":" + re.sub(rb"[ \t\r\n]+", b" ", value).strip() + b"\r\n"
+
+
+def chosen(fields, names):
+    """The fields that h= names, the last one of a name first."""
+    left = list(fields)
+    for name in names:
+        for at in range(len(left) - 1, -1, -1):
+            if left[at][0].strip().lower() == name.strip().encode():
+                yield left.pop(at)
+                break
+
+
+def signed(digest, key):
+    if key.kind == "ed25519":
+        seed = nacl.signing.SigningKey(base64.b64decode(key.dkimpy))
+        return base64.b64encode(seed.sign(digest.digest()).signature)
+    private = dkim.crypto.parse_pem_private_key(key.dkimpy)
+    return base64.b64encode(dkim.crypto.RSASSA_PKCS1_v1_5_sign(digest, private))
 
 
 def answers(zone):
