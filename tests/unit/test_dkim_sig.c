@@ -283,6 +283,10 @@ static const struct row identity_rules[] = {
 	    "i= is no address" },
 	{ "quoted-printable cut short", GP_STR(ALL "i=a@example.com=4"),
 	    "i= is no quoted-printable" },
+	{ "quoted-printable of one digit", GP_STR(ALL "i=a=4z@example.com"),
+	    "i= is no quoted-printable" },
+	{ "quoted-printable of one other digit",
+	    GP_STR(ALL "i=a=z4@example.com"), "i= is no quoted-printable" },
 	{ "quoted-printable of no digits", GP_STR(ALL "i=a=zz@example.com"),
 	    "i= is no quoted-printable" },
 };

@@ -109,6 +109,7 @@ check_draft(const struct gp_dkim_draft *d, size_t n)
 	gp_dkim_sig_format(d, NULL, 0, &empty);
 	gp_dkim_sig_format(d, signature, n, &filled);
 	assert_int_equal(filled.p[0], ' ');
+	assert_false(gp_is_space(filled.p[filled.n - 1]));
 	check_read_back(d, gp_buf_str(&filled), n);
 	check_same_but_for_b(gp_buf_str(&empty), gp_buf_str(&filled));
 	assert_true(widest(gp_buf_str(&filled)) <= COLUMNS_MAX);
@@ -157,6 +158,42 @@ dkim_sig_format_looks_like_this(void **state)
 	assert_null(strstr(gp_buf_cstr(&out), "i="));
 	assert_string_equal(gp_buf_cstr(&out) + out.n - 4, "\n\tb=");
 	gp_buf_clear(&out);
+}
+
+/* The line is filled to its last column, and no further. */
+static void
+dkim_sig_format_folds_at_the_last_column(void **state)
+{
+	static const struct gp_str from = GP_STR("From");
+	static const struct {
+		const char *domain;
+		const char *first_line;
+	} rows[] = {
+		{ "exactly.fits.example.x",
+		    " v=1; a=rsa-sha256; c=simple/simple; "
+		    "d=exactly.fits.example.x;" },
+		{ "exactly.fits.example.xx",
+		    " v=1; a=rsa-sha256; c=simple/simple;" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gp_dkim_draft d = { .domain = rows[i].domain,
+			.selector = "s",
+			.n_headers = 1,
+			.headers = &from };
+		struct gp_buf out;
+		struct gp_str line;
+
+		gp_buf_init(&out, FIELD_MAX);
+		gp_dkim_sig_format(&d, NULL, 0, &out);
+		line = gp_buf_str(&out);
+		line.n = gp_str_find(line, '\n');
+		if (!gp_str_eq(line, gp_str(rows[i].first_line)))
+			fail_msg("row: %s: %.*s", rows[i].domain,
+			    GP_STR_ARG(line));
+		gp_buf_clear(&out);
+	}
 }
 
 /* -- any draft ----------------------------------------------------------- */
@@ -257,6 +294,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dkim_sig_format_looks_like_this),
+		cmocka_unit_test(dkim_sig_format_folds_at_the_last_column),
 		cmocka_unit_test(dkim_sig_format_is_read_back_whatever_it_is),
 		cmocka_unit_test(dkim_sig_format_keeps_long_names_whole),
 	};
