@@ -64,8 +64,8 @@ struct gp_opendkim_run;
 
 /*
  * gp_opendkim_begin - one message: the header without those signatures that
- * `checks` has decided or left out.  NULL when nothing is left to be checked,
- * or the library will not have the header.  Closed with the arena.
+ * `checks` has decided or left out, and without those that the library would
+ * misread.  NULL when it will not have the header.  Closed with the arena.
  */
 struct gp_opendkim_run *
 gp_opendkim_begin(struct gp_opendkim *o, const struct gp_header *header,

@@ -73,6 +73,8 @@ static struct gp_buf body;    /* every piece of body given */
 static struct gp_buf records; /* every key record given, one a line */
 static unsigned flags;        /* of the library */
 static bool silent;           /* threads are at work: keep nothing */
+static unsigned ignored;      /* signatures that it is told to leave */
+static bool lose_one;         /* its list lacks the last signature */
 static DKIM_CBSTAT (*lookup)(DKIM *, DKIM_SIGINFO *, unsigned char *, size_t);
 static struct {
 	int error, bh;
@@ -162,6 +164,28 @@ dkim_sig_getbh(DKIM_SIGINFO *sig)
 
 	*(void **)&real = dlsym(RTLD_NEXT, "dkim_sig_getbh");
 	return planted.error != PLANTED_NONE ? planted.bh : real(sig);
+}
+
+void
+dkim_sig_ignore(DKIM_SIGINFO *sig)
+{
+	void (*real)(DKIM_SIGINFO *);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "dkim_sig_ignore");
+	ignored++;
+	real(sig);
+}
+
+DKIM_STAT
+dkim_getsiglist(DKIM *dkim, DKIM_SIGINFO ***list, int *n)
+{
+	DKIM_STAT (*real)(DKIM *, DKIM_SIGINFO ***, int *);
+	DKIM_STAT rc;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "dkim_getsiglist");
+	rc = real(dkim, list, n);
+	*n -= lose_one;
+	return rc;
 }
 
 /* It writes behind its buffer. */
@@ -454,6 +478,7 @@ libopendkim_one_bad_signature_touches_no_other(void **state)
 	(void)state;
 	lab_open(&l);
 	l.keys = keys;
+	ignored = 0;
 	check(&l,
 	    gp_arena_printf(arena, "%s%s%s%s%s", "DKIM-Signature: bad\n", wrong,
 		RSA_FIELD, "DKIM-Signature: v=1; v=1\n", ED25519_FIELD REST),
@@ -464,7 +489,24 @@ libopendkim_one_bad_signature_touches_no_other(void **state)
 	assert_int_equal(l.checks.v[2].result, GP_DKIM_TEMPERROR);
 	assert_int_equal(l.checks.v[3].result, GP_DKIM_PERMERROR);
 	expect(&l, 4, GP_DKIM_PASS, NULL);
+	assert_int_equal(ignored, 1); /* the one without a key */
 	gp_arena_free(arena);
+	lab_close(&l);
+}
+
+/* Signatures are told apart by their order, so not one may be missing. */
+static void
+libopendkim_list_of_another_length_is_permerror(void **state)
+{
+	struct lab l;
+
+	(void)state;
+	lab_open(&l);
+	lose_one = true;
+	check(&l, ED25519_FIELD RSA_FIELD REST, BODY);
+	lose_one = false;
+	expect(&l, 0, GP_DKIM_PERMERROR, "libopendkim does not list it");
+	expect(&l, 1, GP_DKIM_PERMERROR, "libopendkim does not list it");
 	lab_close(&l);
 }
 
@@ -1046,6 +1088,8 @@ main(void)
 		cmocka_unit_test(libopendkim_changed_message_fails),
 		cmocka_unit_test(
 		    libopendkim_one_bad_signature_touches_no_other),
+		cmocka_unit_test(
+		    libopendkim_list_of_another_length_is_permerror),
 		cmocka_unit_test(libopendkim_every_answer_becomes_its_result),
 		cmocka_unit_test(libopendkim_key_under_the_bound_is_policy),
 		cmocka_unit_test(libopendkim_length_is_judged_by_the_front),
