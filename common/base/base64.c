@@ -13,18 +13,15 @@ encode(const uint8_t *in, size_t n, const char *alphabet, bool pad,
 	for (size_t i = 0; i < n; i += 3) {
 		size_t have = n - i < 3 ? n - i : 3;
 		uint32_t bits = (uint32_t)in[i] << 16;
+		char group[4] = { '=', '=', '=', '=' };
 
 		if (have > 1)
 			bits |= (uint32_t)in[i + 1] << 8;
 		if (have > 2)
 			bits |= in[i + 2];
-		for (unsigned c = 0; c < 4; c++) {
-			if (c <= have)
-				gp_buf_addc(out,
-				    alphabet[bits >> (18 - 6 * c) & 63]);
-			else if (pad)
-				gp_buf_addc(out, '=');
-		}
+		for (unsigned c = 0; c <= have; c++)
+			group[c] = alphabet[bits >> (18 - 6 * c) & 63];
+		gp_buf_add(out, group, pad ? sizeof(group) : have + 1);
 	}
 }
 
@@ -40,16 +37,19 @@ gp_base64url_encode(const uint8_t *in, size_t n, struct gp_buf *out)
 	encode(in, n, url_safe, false, out);
 }
 
+/* The value and 1 of each octet from '+' to 'z'; 0: no digit. */
+static const uint8_t digits['z' - '+' + 1] = { 63, 0, 0, 0, 64, 53, 54, 55, 56,
+	57, 58, 59, 60, 61, 62, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+	10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 0,
+	0, 0, 0, 0, 0, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+	41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52 };
+
 static int
 digit_value(char c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (gp_is_digit(c))
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	size_t at = (size_t)(unsigned char)c - '+';
+
+	return at < sizeof(digits) ? digits[at] - 1 : -1;
 }
 
 /* One group of four characters, `pad` of them padding: the bits, or -1. */

@@ -15,6 +15,10 @@
 #define BLOCK 64
 #define WORD  8
 
+/* A word of octets of 1, and one of 127. */
+#define EACH     (UINT64_MAX / UINT8_MAX)
+#define LOW_BITS (EACH * 127)
+
 #define CRLF GP_STR("\r\n")
 
 /* -- header -------------------------------------------------------------- */
@@ -244,47 +248,52 @@ release(struct gp_dkim_body *b)
 /* -- body: searching ----------------------------------------------------- */
 
 /* Must white space at p be changed?  p[1] can be read. */
-static unsigned
+static bool
 changes(const char *p)
 {
-	return (unsigned)(p[0] == '\t') |
-	       ((unsigned)(p[0] == ' ') &
-		   ((unsigned)(p[1] == ' ') | (unsigned)(p[1] == '\t') |
-		       (unsigned)(p[1] == '\r')));
+	return p[0] == '\t' || (p[0] == ' ' && (is_wsp(p[1]) || p[1] == '\r'));
 }
 
-/* The same for BLOCK octets at once. */
+/* False when none of the BLOCK octets from p on changes; nearly always true
+ * when one does not: what may follow SP is taken for any control octet. */
 static bool
-block_changes(const char *p)
+block_may_change(const char *p)
 {
 	unsigned char any = 0;
 
 	for (size_t i = 0; i < BLOCK; i++)
-		any |= (unsigned char)changes(p + i);
+		any |= (unsigned char)(p[i] == '\t') |
+		       ((unsigned char)(p[i] == ' ') &
+			   (unsigned char)((unsigned char)p[i + 1] <= ' '));
 	return any != 0;
 }
 
-/* The high bit of each octet of `x` that is c, and maybe of others, but of
- * none when no octet is. */
+/* WORD octets, the first one lowest. */
 static uint64_t
-octets(uint64_t x, char c)
+load(const char *p)
 {
-	const uint64_t ones = UINT64_MAX / UINT8_MAX;
-
-	x ^= ones * (unsigned char)c;
-	return (x - ones) & ~x & ones << 7;
-}
-
-/* False when none of the WORD octets from p on changes. */
-static bool
-word_may_change(const char *p)
-{
-	uint64_t x, next;
+	uint64_t x;
 
 	memcpy(&x, p, WORD);
-	memcpy(&next, p + 1, WORD);
-	next = octets(next, ' ') | octets(next, '\t') | octets(next, '\r');
-	return (octets(x, '\t') | (octets(x, ' ') & next)) != 0;
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? x
+	                                                 : __builtin_bswap64(x);
+}
+
+/* The high bit of each octet of `x` that is at most `top`, below 128. */
+static uint64_t
+at_most(uint64_t x, uint64_t top)
+{
+	return ~(((x & LOW_BITS) + EACH * (127 - top)) | x) & EACH << 7;
+}
+
+/* The same for block_may_change(): the high bit of each octet that may. */
+static uint64_t
+word_may_change(const char *p)
+{
+	uint64_t x = load(p);
+
+	return at_most(x ^ EACH * '\t', 0) |
+	       (at_most(x ^ EACH * ' ', 0) & at_most(load(p + 1), ' '));
 }
 
 /* The first octet from p on that is changed by "relaxed", or `end`.  The octet
@@ -292,18 +301,32 @@ word_may_change(const char *p)
 static const char *
 find_change(const char *p, const char *end)
 {
-	for (;;) {
-		while (end - p > BLOCK && !block_changes(p))
+	uint64_t may = 0;
+
+	for (;; p++) {
+		while (end - p > BLOCK && !block_may_change(p))
 			p += BLOCK;
-		while (end - p > WORD && !word_may_change(p))
+		while (end - p > WORD && (may = word_may_change(p)) == 0)
 			p += WORD;
-		for (size_t i = 0; i < WORD; i++, p++) {
-			if (end - p <= 1)
-				return end;
-			if (changes(p))
-				return p;
-		}
+		if (end - p <= WORD)
+			break;
+		p += __builtin_ctzll(may) / 8;
+		if (changes(p))
+			return p;
 	}
+	while (end - p > 1 && !changes(p))
+		p++;
+	return end - p > 1 ? p : end;
+}
+
+static const char *
+skip_blanks(const char *p, const char *end)
+{
+	while (end - p >= WORD && load(p) == EACH * ' ')
+		p += WORD;
+	while (p < end && is_wsp(*p))
+		p++;
+	return p;
 }
 
 /* Hold line ends, and with "relaxed" white space.  Returns the first octet
@@ -368,8 +391,7 @@ put_relaxed(struct gp_dkim_body *b, const char *p, const char *end)
 
 	for (; p < end; p = r) {
 		q = find_change(p, end);
-		for (r = q; r < end && is_wsp(*r); r++)
-			continue;
+		r = skip_blanks(q, end);
 		if (q == end || (end - r > 1 && r[0] == '\r' && r[1] == '\n')) {
 			put(b, p, (size_t)(q - p));
 		} else if (*q == ' ') {
