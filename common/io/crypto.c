@@ -6,12 +6,13 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <limits.h>
 #include <stdatomic.h>
@@ -350,32 +351,14 @@ rsa_is_consistent(const EVP_PKEY *pkey)
 	return fits;
 }
 
-/* No password: note that one was wanted, and fail. */
-static int
-/* NOLINTNEXTLINE(readability-non-const-parameter): the library's type */
-no_password(char *buf, int size, int writing, void *asked)
-{
-	(void)buf;
-	(void)size;
-	(void)writing;
-	*(bool *)asked = true;
-	return -1;
-}
-
 static enum gp_rc
-decode(struct gp_str block, EVP_PKEY **out, struct gp_err *err)
+decode(const unsigned char *der, size_t n, EVP_PKEY **out, struct gp_err *err)
 {
-	BIO *bio = BIO_new_mem_buf(block.p, (int)block.n);
-	bool asked = false;
+	const unsigned char *end = der;
 
-	if (bio == NULL)
-		gp_out_of_memory();
-	*out = PEM_read_bio_PrivateKey(bio, NULL, no_password, &asked);
-	BIO_free(bio);
-	if (*out != NULL)
+	*out = d2i_AutoPrivateKey(NULL, &end, (long)n);
+	if (*out != NULL && end == der + n)
 		return GP_OK;
-	if (asked)
-		return gp_fail(err, GP_PERM, GP_KEY_PEM_ENCRYPTED);
 	return gp_fail(err, GP_PERM,
 	    "it is damaged, or of a type that OpenSSL does not know");
 }
@@ -513,13 +496,16 @@ gp_private_key_parse(struct gp_str pem, struct gp_private_key **out,
     struct gp_err *err)
 {
 	EVP_PKEY *pkey = NULL;
-	struct gp_str block;
-	enum gp_rc rc = gp_key_pem_find(pem, &block, err);
+	unsigned char *der;
+	size_t n;
+	enum gp_rc rc;
 
-	if (rc == GP_OK && block.n > GP_KEY_FILE_MAX)
-		rc = gp_fail(err, GP_PERM, "it is too large");
+	if (pem.n > GP_KEY_FILE_MAX)
+		return gp_fail(err, GP_PERM, "it is too large");
+	der = gp_xcalloc(pem.n + 1, 1);
+	rc = gp_key_pem_decode(pem, der, &n, err);
 	if (rc == GP_OK)
-		rc = decode(block, &pkey, err);
+		rc = decode(der, n, &pkey, err);
 	if (rc == GP_OK)
 		rc = check_type(pkey, err);
 	if (rc == GP_OK)
@@ -527,6 +513,8 @@ gp_private_key_parse(struct gp_str pem, struct gp_private_key **out,
 	else
 		EVP_PKEY_free(pkey);
 	ERR_clear_error();
+	OPENSSL_cleanse(der, n);
+	free(der);
 	return rc;
 }
 

@@ -45,10 +45,12 @@ void gp_sha256(struct gp_str data, uint8_t out[GP_SHA256_BYTES]);
 struct gp_private_key; /* reference counted */
 
 /*
- * gp_private_key_parse - one key in PEM, PKCS#1 or PKCS#8, not encrypted.
- * GP_PERM: none, encrypted, another type than RSA or Ed25519, an RSA key that
- * fails its own check, or under 1024 or over GP_DKIM_RSA_BITS_MAX bits; err
- * says which, and never a byte of the key.
+ * gp_private_key_parse - one key in PEM, PKCS#1 or PKCS#8, not encrypted, and
+ * nothing beside it but comments.
+ * GP_PERM: none, encrypted, another type than RSA or Ed25519, an RSA key whose
+ * numbers do not belong together or that has under 1024 or over
+ * GP_DKIM_RSA_BITS_MAX bits, one that signs nothing that verifies; err says
+ * which ("it is ..."), and never a byte of the key.
  */
 GP_MUST_USE enum gp_rc gp_private_key_parse(struct gp_str pem,
     struct gp_private_key **out, struct gp_err *err);

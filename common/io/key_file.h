@@ -17,9 +17,10 @@
  *
  * Accepted: a regular file (also behind a symbolic link) of root, of this
  * process's user or, when that is root, of a system user (below 1000); no
- * access for others, no writing for the group.
+ * access for others, no writing for the group; in a directory that not
+ * everybody may write to, unless its sticky bit is set.
  * GP_PERM: not so, not readable, or no key; err names the path, what is wrong
- * and the exact chmod or chown.  GP_TEMP: out of descriptors, I/O error.
+ * and the exact chmod, chgrp or chown.  GP_TEMP: out of descriptors, I/O error.
  */
 GP_MUST_USE enum gp_rc gp_key_file_load(const char *path,
     struct gp_private_key **out, struct gp_err *err);

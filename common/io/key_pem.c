@@ -1,8 +1,15 @@
 /* See key_pem.h. */
 #include "io/key_pem.h"
 
+#include "base/base64.h"
+#include "base/xalloc.h"
+
+#include <stdlib.h>
 #include <string.h>
 
+#define ENCRYPTED                                                              \
+	"it is encrypted, and a daemon has no password; openssl pkey writes "  \
+	"it without"
 #define OTHER_TYPE " key, and DKIM has only RSA and Ed25519"
 
 enum kind {
@@ -20,7 +27,7 @@ struct label {
 static const struct label labels[] = {
 	{ GP_STR("PRIVATE KEY"), PRIVATE, NULL },
 	{ GP_STR("RSA PRIVATE KEY"), PRIVATE, NULL },
-	{ GP_STR("ENCRYPTED PRIVATE KEY"), UNUSABLE, GP_KEY_PEM_ENCRYPTED },
+	{ GP_STR("ENCRYPTED PRIVATE KEY"), UNUSABLE, ENCRYPTED },
 	{ GP_STR("EC PRIVATE KEY"), UNUSABLE, "it is an EC" OTHER_TYPE },
 	{ GP_STR("EC PARAMETERS"), UNUSABLE, "it is an EC" OTHER_TYPE },
 	{ GP_STR("DSA PRIVATE KEY"), UNUSABLE, "it is a DSA" OTHER_TYPE },
@@ -39,7 +46,7 @@ static const struct label unknown = { .kind = SOMETHING,
 
 /* What was met on the way through the text. */
 struct found {
-	struct gp_str block; /* the last that may be it */
+	struct gp_str body; /* of the last that may be it */
 	unsigned n_private;
 	const char *unusable;  /* of the first such block */
 	const char *something; /* of the first such block */
@@ -74,11 +81,11 @@ label_of(struct gp_str name)
 }
 
 static void
-note(struct found *f, const struct label *l, struct gp_str block)
+note(struct found *f, const struct label *l, struct gp_str body)
 {
 	switch (l->kind) {
 	case PRIVATE:
-		f->block = block;
+		f->body = body;
 		f->n_private++;
 		break;
 	case UNUSABLE:
@@ -92,12 +99,12 @@ note(struct found *f, const struct label *l, struct gp_str block)
 	}
 }
 
-/* The rest of a block whose first line is at `start`; false when it does not
- * end as it began. */
+/* The rest of a block; false when it does not end as it began. */
 static bool
-block(struct gp_str *rest, const char *start, struct gp_str name,
-    struct found *f)
+block(struct gp_str *rest, struct gp_str name, struct found *f)
 {
+	const char *start = rest->p;
+
 	while (rest->p != NULL) {
 		const struct gp_str line = line_of(rest);
 		struct gp_str end;
@@ -108,7 +115,7 @@ block(struct gp_str *rest, const char *start, struct gp_str name,
 		    !gp_str_eq(end, name))
 			return false;
 		note(f, label_of(name),
-		    gp_str_n(start, (size_t)(line.p + line.n - start)));
+		    gp_str_n(start, (size_t)(line.p - start)));
 		return true;
 	}
 	return false;
@@ -124,7 +131,7 @@ read_blocks(struct gp_str text, struct found *f)
 		if (!gp_str_starts_nocase(line, GP_STR("-----")))
 			continue;
 		if (!boundary(line, GP_STR("-----BEGIN "), &name) ||
-		    !block(&text, line.p, name, f))
+		    !block(&text, name, f))
 			return false;
 	}
 	return true;
@@ -141,9 +148,8 @@ is_binary(struct gp_str text)
 	       (p[1] > 0x80 || p[1] == text.n - 2);
 }
 
-enum gp_rc
-gp_key_pem_find(struct gp_str text, struct gp_str *block_out,
-    struct gp_err *err)
+static enum gp_rc
+find(struct gp_str text, struct gp_str *body, struct gp_err *err)
 {
 	struct found f = { .n_private = 0 };
 
@@ -170,6 +176,42 @@ gp_key_pem_find(struct gp_str text, struct gp_str *block_out,
 		return gp_fail(err, GP_PERM,
 		    "it holds %u private keys; each needs a file of its own",
 		    f.n_private);
-	*block_out = f.block;
+	*body = f.body;
 	return GP_OK;
+}
+
+/* A header line (RFC 1421) is there to tell how it is encrypted. */
+static enum gp_rc
+decode(struct gp_str body, uint8_t *der, size_t *n, struct gp_err *err)
+{
+	char *joined = gp_xcalloc(body.n + 1, 1);
+	const size_t room = body.n;
+	size_t length = 0;
+	enum gp_rc rc;
+
+	for (size_t i = 0; i < body.n; i++)
+		if (!gp_is_space(body.p[i]))
+			joined[length++] = body.p[i];
+	if (gp_str_starts_nocase(gp_str_n(joined, length),
+		GP_STR("Proc-Type:")))
+		rc = gp_fail(err, GP_PERM, ENCRYPTED);
+	else if (gp_base64_decode(gp_str_n(joined, length), der, room, n) !=
+		 GP_OK)
+		rc = gp_fail(err, GP_PERM, "it is damaged: that is no base64");
+	else
+		rc = GP_OK;
+	explicit_bzero(joined, body.n);
+	free(joined);
+	return rc;
+}
+
+enum gp_rc
+gp_key_pem_decode(struct gp_str text, uint8_t *der, size_t *n,
+    struct gp_err *err)
+{
+	struct gp_str body = { NULL, 0 };
+	enum gp_rc rc = find(text, &body, err);
+
+	*n = 0;
+	return rc == GP_OK ? decode(body, der, n, err) : rc;
 }

@@ -312,7 +312,7 @@ const struct key_sample key_samples[KEY_SAMPLES + 1] = {
 	    "-----BEGIN PRIVATE KEY-----\n"
 	    "....\n"
 	    "-----END PRIVATE KEY-----\n",
-	    "is damaged, or of a type" },
+	    "is no base64" },
 	{ "empty block",
 	    "-----BEGIN PRIVATE KEY-----\n"
 	    "-----END PRIVATE KEY-----\n",
@@ -325,6 +325,12 @@ const struct key_sample key_samples[KEY_SAMPLES + 1] = {
 	    "AoGBAKEXGEcJm0LYB1vXGhdRmMhIP5es6Not00tfTI4E+IYgNIuf3hJOZGZ1gAEK\n"
 	    "51ukfj1Q+GINPxUXnVpdG7TaVuGs+W7wmLUV02diaFNgFSNJMo2wlMdrGH/Bt3i5\n"
 	    "-----END RSA PRIVATE KEY-----\n",
+	    "is damaged, or of a type" },
+	{ "bytes behind the key",
+	    "-----BEGIN PRIVATE KEY-----\n"
+	    "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n"
+	    "AAAA\n"
+	    "-----END PRIVATE KEY-----\n",
 	    "is damaged, or of a type" },
 	{ "seed of 31 bytes",
 	    "-----BEGIN PRIVATE KEY-----\n"

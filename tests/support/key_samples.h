@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#define KEY_SAMPLES 57
+#define KEY_SAMPLES 58
 
 struct key_sample {
 	const char *label; /* NULL after the last */
