@@ -76,11 +76,12 @@ enum gp_rc gp_dns_query(struct gp_dns_scope *scope, const char *name,
     enum gp_dns_type type, struct gp_dns_answer *out);
 
 /*
- * gp_dns_prefetch - start asking and do not wait; whoever asks for the same
- * later finds the answer, or waits for the rest of the time.  Needs neither
- * scope->arena nor its budget; not more than one for each question that is
- * sure to be asked.  An answer with TTL 0 that comes before anybody asks is
- * lost, and an alias whose target must be asked for is followed only then.
+ * gp_dns_prefetch - start asking and do not wait.  The answer is kept for
+ * `*held` (NULL at the start), also one that may not be cached, such as that
+ * there is none: a scope whose `held` this is finds it, or waits for the rest
+ * of the time.  So questions that are prefetched together cost no more time
+ * than the slowest, whatever becomes of it.  Needs neither scope->arena nor
+ * its budget; not more than one for each question that is sure to be asked.
  */
 void gp_dns_prefetch(struct gp_dns_scope *scope, const char *name,
     enum gp_dns_type type, struct gp_dns_held **held);
