@@ -35,6 +35,7 @@ struct gp_dkim_check {
 	bool tail_unsigned; /* l= is short of the body, and must not be */
 	struct gp_dkim_key_record record; /* when its key is known */
 	unsigned bits;                    /* of its key; 0: not known */
+	bool unjudged; /* the second engine could not be asked about it */
 };
 
 struct gp_dkim_checks {

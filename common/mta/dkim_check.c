@@ -251,7 +251,8 @@ static void
 note_differences(struct gp_dkim_run *r)
 {
 	for (size_t i = 0; i < r->checks.n; i++) {
-		if (r->checks.v[i].result == r->second.v[i].result)
+		if (r->second.v[i].unjudged ||
+		    r->checks.v[i].result == r->second.v[i].result)
 			continue;
 		gp_metrics_add(r->with.metrics, GP_M_DKIM_DIFFERENCES, 0, 1);
 		log_difference(&r->checks.v[i], &r->second.v[i]);

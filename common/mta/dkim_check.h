@@ -6,7 +6,7 @@
  *   libopendkim  the library behind the same front: what core/dkim_verify
  *                decides without cryptography never reaches it
  *   compare      acts on builtin, runs libopendkim beside it, logs and counts
- *                each signature on which they differ
+ *                each signature that both judge and on which they differ
  *
  * The body is hashed as it comes and never kept.
  *

@@ -481,13 +481,21 @@ take_result(const struct gp_opendkim_run *r, struct gp_dkim_check *c,
 	gp_dkim_feed_signature(c, true);
 }
 
+/* Not one for the library, for this reason. */
 static void
-settle_all(struct gp_dkim_checks *checks, const char *reason)
+leave(struct gp_dkim_check *c, const char *reason)
+{
+	if (c->decided)
+		return;
+	c->unjudged = true;
+	gp_dkim_settle(c, GP_DKIM_PERMERROR, reason);
+}
+
+static void
+leave_all(struct gp_dkim_checks *checks, const char *reason)
 {
 	for (size_t i = 0; i < checks->n; i++)
-		if (!checks->v[i].decided)
-			gp_dkim_settle(&checks->v[i], GP_DKIM_PERMERROR,
-			    reason);
+		leave(&checks->v[i], reason);
 }
 
 /* The record that the library gets; NULL: its buffer is too small. */
@@ -517,8 +525,7 @@ prepare(struct gp_opendkim_run *r, struct gp_dkim_checks *checks,
 		if (!c->decided && r->slot[i] >= 0) {
 			r->record[i] = record_of(c, r->arena);
 			if (r->record[i] == NULL)
-				gp_dkim_settle(c, GP_DKIM_PERMERROR,
-				    "the key is too long for libopendkim");
+				leave(c, "the key is too long for libopendkim");
 		}
 		if (c->decided && r->slot[i] >= 0)
 			dkim_sig_ignore(list[r->slot[i]]);
@@ -549,19 +556,18 @@ gp_opendkim_end(struct gp_opendkim_run *r, struct gp_dkim_checks *checks,
     const struct gp_dkim_checking *how)
 {
 	if (r == NULL) {
-		settle_all(checks, "libopendkim refuses the header");
+		leave_all(checks, "libopendkim refuses the header");
 		return;
 	}
 	for (size_t i = 0; i < r->n; i++)
-		if (!checks->v[i].decided && r->unfit[i] != NULL)
-			gp_dkim_settle(&checks->v[i], GP_DKIM_PERMERROR,
-			    r->unfit[i]);
+		if (r->unfit[i] != NULL)
+			leave(&checks->v[i], r->unfit[i]);
 	if (r->dkim != NULL) {
 		end_body(r);
 		if (r->bare)
-			settle_all(checks,
+			leave_all(checks,
 			    "CR or LF alone in the body: not for libopendkim");
 		ask(r, checks, how);
 	}
-	settle_all(checks, "libopendkim does not list it");
+	leave_all(checks, "libopendkim does not list it");
 }
