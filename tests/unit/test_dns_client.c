@@ -149,26 +149,6 @@ client_waiter_leaves_and_the_answer_is_kept(void **state)
 }
 
 static void
-client_prefetch_makes_the_one_query(void **state)
-{
-	struct dns_lab *f = *state;
-	struct gp_dns_scope scope;
-	int64_t start;
-
-	dns_lab_open(f, 10000, 1);
-	scope = (struct gp_dns_scope){ .dns = f->dns,
-		.deadline_us = gp_clock_us() + 5000 * MS };
-	start = gp_clock_us();
-	gp_dns_prefetch(&scope, "slow200-x.test", GP_DNS_A);
-	assert_true(gp_clock_us() - start < 200 * MS);
-	assert_int_equal(dns_lab_ask(f, "slow200-x.test", GP_DNS_A), GP_OK);
-	assert_true(gp_clock_us() - start >= 200 * MS);
-	assert_int_equal(dns_server_asked(f->server), 1);
-	/* and one that is under way when the resolver is closed */
-	gp_dns_prefetch(&scope, "slow200-y.test", GP_DNS_A);
-}
-
-static void
 client_equal_questions_make_one_query(void **state)
 {
 	struct dns_lab *f = *state;
@@ -481,7 +461,6 @@ main(void)
 		TEST(client_answer_after_a_resend_still_counts),
 		TEST(client_waiter_leaves_and_the_answer_is_kept),
 		TEST(client_equal_questions_make_one_query),
-		TEST(client_prefetch_makes_the_one_query),
 		TEST(client_ttl_0_and_negative_minimum_0_are_asked_again),
 		TEST(client_server_without_edns_is_understood),
 		TEST(client_source_port_changes),

@@ -216,11 +216,13 @@ zone_prefetch_is_answered_and_does_not_wait(void **state)
 		"dead.example.com", "absent.example.com", "sf.example.com" };
 	struct fixture *f = *state;
 	const int64_t start = gp_clock_us();
+	struct gp_dns_held *held = NULL;
 	struct gp_dns_answer a;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		gp_dns_prefetch(&f->scope, names[i], GP_DNS_TXT);
+		gp_dns_prefetch(&f->scope, names[i], GP_DNS_TXT, &held);
 	assert_true(gp_clock_us() - start < 900 * GP_US_PER_MS);
+	f->scope.held = held;
 	assert_int_equal(gp_dns_query(&f->scope, "example.com", GP_DNS_TXT, &a),
 	    GP_OK);
 	assert_int_equal(a.n, 2);
@@ -230,6 +232,8 @@ zone_prefetch_is_answered_and_does_not_wait(void **state)
 	assert_in_range(gp_clock_us() - start, 30 * GP_US_PER_MS,
 	    900 * GP_US_PER_MS);
 	/* the dead one is under way when the resolver is closed */
+	f->scope.held = NULL;
+	gp_dns_held_free(held);
 }
 
 static void
