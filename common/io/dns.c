@@ -262,9 +262,11 @@ gp_dns_prefetch(struct gp_dns_scope *scope, const char *name,
 {
 	struct gp_dns *dns = scope->dns;
 	struct gp_dns_question q = { .type = type };
+	struct gp_dns_answer known;
 	struct gp_dns_held *h;
 
-	if (!question_set(&q, name, type) || held_find(*held, &q) != NULL)
+	if (!question_set(&q, name, type) || held_find(*held, &q) != NULL ||
+	    memo_find(scope->memo, &q, &known))
 		return;
 	h = gp_xcalloc(1, sizeof(*h));
 	h->question = q;

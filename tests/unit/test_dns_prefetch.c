@@ -142,6 +142,21 @@ prefetch_too_late_asks_nothing(void **state)
 	assert_int_equal(dns_server_asked(f->server), 0);
 }
 
+static void
+prefetch_of_what_was_told_already_asks_nothing(void **state)
+{
+	struct dns_lab *f = *state;
+	struct gp_dns_held *held = NULL;
+
+	dns_lab_open(f, 1000, 1);
+	scope_open(f, NULL, 2000 * MS);
+	assert_int_equal(gp_dns_query(&f->scope, "ttl0.test", GP_DNS_A, &f->a),
+	    GP_OK);
+	gp_dns_prefetch(&f->scope, "ttl0.test", GP_DNS_A, &held);
+	assert_null(held);
+	assert_int_equal(dns_server_asked(f->server), 1);
+}
+
 int
 main(void)
 {
@@ -153,6 +168,7 @@ main(void)
 		IN_LAB(prefetch_answer_that_is_not_cached_is_asked_once),
 		IN_LAB(prefetch_dropped_on_its_way_leaves_nothing),
 		IN_LAB(prefetch_too_late_asks_nothing),
+		IN_LAB(prefetch_of_what_was_told_already_asks_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
