@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The demo itself: it ends with 0 and leaves nothing, it notices a daemon that
 does not keep its promises, and DEMO_STAY lets one play and stop it."""
+import concurrent.futures
 import os
 import re
 import shutil
@@ -34,23 +35,29 @@ BROKEN = (("spf", "s/fail = reject/fail = tag/", "A stranger sends as the shop")
           ("dkim", "/e2026/,/}/d", "signed by both its keys"))
 
 
-def left(lab):
-    """What the demo left in its folder of temporary folders."""
-    return os.listdir(lab.path("tmp"))
+class Folder:
+    """Where one demo makes its temporary folders."""
 
+    def __init__(self, lab, name):
+        self.path = lab.path("tmp." + name)
+        os.mkdir(self.path)
 
-def environment(lab, **more):
-    return {**os.environ, "TMPDIR": lab.path("tmp"), "DEMO_STAY": "0", **more}
+    @property
+    def left(self):
+        return os.listdir(self.path)
 
+    def environment(self, **more):
+        return {**os.environ, "TMPDIR": self.path, "DEMO_STAY": "0", **more}
 
-def run(lab, **env):
-    return subprocess.run(["sh", DEMO], capture_output=True, text=True, timeout=60,
-                          env=environment(lab, **env))
+    def run(self, **env):
+        return subprocess.run(["sh", DEMO], capture_output=True, text=True, timeout=90,
+                              env=self.environment(**env))
 
 
 def shows(tap, lab):
     begin = time.monotonic()
-    out = run(lab)
+    folder = Folder(lab, "shows")
+    out = folder.run()
     tap.equal((out.returncode, out.stderr), (0, ""), "demo: exit 0")
     tap.ok(time.monotonic() - begin < 60, "demo: within a minute")
     tap.match(r"(?m)^(\d+) of \1 as promised", out.stdout, "demo: all as promised")
@@ -60,23 +67,28 @@ def shows(tap, lab):
                  "spf=permerror", "spf=temperror", "would=reject", "hold queue", "smtp.helo="):
         tap.ok(word in out.stdout, "demo: shows " + word)
     tap.ok("\033" not in out.stdout, "demo: no colours but on a terminal")
-    tap.equal(left(lab), [], "demo: its folder is gone")
+    tap.equal(folder.left, [], "demo: its folder is gone")
 
 
-def fails(tap, lab):
-    os.makedirs(lab.path("build", "bin"))
-    for name, change, case in BROKEN:
-        for other in ("spf", "dkim"):
-            # copies: the demo's daemons run as nobody, who may not enter every tree
-            real = shutil.copy(lab_gatepost.binary(other), lab.path("real-gatepost-" + other))
-            shutil.copy(real, lab.path("build", "bin", "gatepost-" + other))
-        lab.write("build/bin/gatepost-" + name, CHANGED % (
-            change, lab.path("real-gatepost-" + name)), 0o755)
-        out = run(lab, O=lab.path("build"))
-        tap.ok(out.returncode == 1 and re.search(re.escape(case) + ".*WRONG", out.stdout),
-               "demo: gatepost-%s with %s is noticed" % (name, change), out.stdout[-600:])
-        tap.equal(left(lab), [], "demo: after a failure its folder is gone")
-    out = run(lab, O=lab.path("nowhere"))
+def fails(tap, lab, number):
+    name, change, case = BROKEN[number]
+    build = "build%d" % number
+    folder = Folder(lab, build)
+    os.makedirs(lab.path(build, "bin"))
+    for other in ("spf", "dkim"):
+        # copies: the demo's daemons run as nobody, who may not enter every tree
+        shutil.copy(lab_gatepost.binary(other), lab.path(build, "real-" + other))
+        shutil.copy(lab_gatepost.binary(other), lab.path(build, "bin", "gatepost-" + other))
+    lab.write(build + "/bin/gatepost-" + name, CHANGED % (
+        change, lab.path(build, "real-" + name)), 0o755)
+    out = folder.run(O=lab.path(build))
+    tap.ok(out.returncode == 1 and re.search(re.escape(case) + ".*WRONG", out.stdout),
+           "demo: gatepost-%s with %s is noticed" % (name, change), out.stdout[-600:])
+    tap.equal(folder.left, [], "demo: gatepost-%s with %s: its folder is gone" % (name, change))
+
+
+def not_built(tap, lab):
+    out = Folder(lab, "nowhere").run(O=lab.path("nowhere"))
     tap.ok(out.returncode != 0 and "make demo" in out.stderr, "demo: without a build it says what to do",
            repr(out))
 
@@ -86,33 +98,39 @@ def play(port, *args):
                            "ann@careful.example"], capture_output=True, text=True, timeout=30)
 
 
-def stays(tap, lab):
-    for number in (signal.SIGTERM, signal.SIGINT):
-        name = signal.Signals(number).name
-        log = lab.path("stay." + name)
-        with open(log, "wb") as f:
-            demo = subprocess.Popen(["sh", DEMO], stdout=f, stderr=f, stdin=subprocess.DEVNULL,
-                                    env=environment(lab, DEMO_STAY="1"))
-        try:
-            text = lambda: open(log, encoding="utf-8").read()
-            lab_base.wait_until(lambda: "appears below" in text() or demo.poll() is not None, 60,
-                                "the demo stays")
-            port, submit = re.findall(r"--port (\d+)", text())
-            out = play(port, "--client", "203.0.113.66", "--from", "news@shop.example")
-            tap.ok(out.returncode == 1 and "550 5.7.23" in out.stdout,
-                   "demo stays, %s: send is answered" % name, repr(out))
-            out = play(submit, "--login", "shop-app", "--from", "orders@shop.example")
-            tap.ok(out.returncode == 0 and "250 2.0.0" in out.stdout,
-                   "demo stays, %s: so is a submission" % name, repr(out))
-            for word in ("action=reject", "dkim=signed", "dkim=pass header.d=shop.example"):
-                tap.ok(lab_base.wait_until(lambda: word in " ".join(text().split(
-                    "appears below")[1].split()), 10, word), "demo stays, %s: %s appears" % (
-                        name, word))
-        finally:
-            demo.send_signal(number)
-            status = demo.wait(20)
-        tap.equal(status, 0, "demo stays, %s: it ends with 0" % name)
-        tap.equal(left(lab), [], "demo stays, %s: its folder is gone" % name)
+def stays(tap, lab, number):
+    name = signal.Signals(number).name
+    folder = Folder(lab, name)
+    log = lab.path("stay." + name)
+    with open(log, "wb") as f:
+        demo = subprocess.Popen(["sh", DEMO], stdout=f, stderr=f, stdin=subprocess.DEVNULL,
+                                env=folder.environment(DEMO_STAY="1"))
+
+    def text():
+        with open(log, encoding="utf-8") as f:
+            return f.read()
+
+    def shown_later(word):
+        return word in " ".join(text().split("appears below")[1].split())
+
+    try:
+        lab_base.wait_until(lambda: "appears below" in text() or demo.poll() is not None, 60,
+                            "the demo stays")
+        port, submit = re.findall(r"--port (\d+)", text())
+        out = play(port, "--client", "203.0.113.66", "--from", "news@shop.example")
+        tap.ok(out.returncode == 1 and "550 5.7.23" in out.stdout,
+               "demo stays, %s: send is answered" % name, repr(out))
+        out = play(submit, "--login", "shop-app", "--from", "orders@shop.example")
+        tap.ok(out.returncode == 0 and "250 2.0.0" in out.stdout,
+               "demo stays, %s: so is a submission" % name, repr(out))
+        for word in ("action=reject", "dkim=signed", "dkim=pass header.d=shop.example"):
+            tap.ok(lab_base.wait_until(lambda w=word: shown_later(w), 10, word),
+                   "demo stays, %s: %s appears" % (name, word))
+    finally:
+        demo.send_signal(number)
+        status = demo.wait(20)
+    tap.equal(status, 0, "demo stays, %s: it ends with 0" % name)
+    tap.equal(folder.left, [], "demo stays, %s: its folder is gone" % name)
 
 
 def main():
@@ -121,9 +139,14 @@ def main():
         lab_tap.skip_all("the demo", why)
     tap = lab_tap.Tap()
     with lab_base.Lab("demotest") as lab:
-        os.mkdir(lab.path("tmp"))
-        for test in (shows, fails, stays):
-            tap.run(test.__name__, test, tap, lab)
+        tap.run("shows", shows, tap, lab)
+        tap.run("not_built", not_built, tap, lab)
+        jobs = [(fails, n) for n in range(len(BROKEN))]
+        jobs += [(stays, n) for n in (signal.SIGTERM, signal.SIGINT)]
+        # a demo waits more than it works
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda job: tap.run("%s %d" % (job[0].__name__, job[1]), job[0], tap, lab,
+                                              job[1]), jobs))
     tap.done()
 
 
