@@ -52,8 +52,9 @@ class Place(lab_ledger.Ledger):
         self.zone = dict(self.keys.zone(), **SPF)
         self.zone[lab_dkim.name("h1", ID)] = {"TXT": [self.keys.rsa.record]}
         faults = {n: v for n, v in self.zone.items() if isinstance(v, str)}
+        self.faults = faults
         nsd = lab_nsd.Nsd(lab, {n: v for n, v in self.zone.items() if n not in faults})
-        self.dns = lab.own(lab_dns.DnsServer(faults, upstream=("127.0.0.1", nsd.port)))
+        self.dns = lab.own(lab_dns.DnsServer(faults, ttl=0, upstream=("127.0.0.1", nsd.port)))
         self.spf = lab_gatepost.Daemon(lab, settings(self.dns), user="nobody", group="postfix")
         self.daemon = lab_gatepost.Daemon(
             lab, settings(self.dns), name="dkim", user="nobody", group="postfix",
@@ -384,6 +385,36 @@ def reload_under_load(tap, p):
     tap.equal(lab_postfix.milter_trouble(p.postfix.log()[log:]), [], "reload under load: no session is dropped")
 
 
+def rotation_under_load(tap, p):
+    """shop.example goes from s1 to s2 while it sends."""
+    old, new = key("rsa.pem"), key("other.pem")
+    staged = dict(new, state="staged", **{"activate-after": "2026-01-01"})
+    name = lab_dkim.name("s2", "shop.example")
+    p.zone[name] = {"TXT": [p.keys.other.record]}
+    load = clients(p, 60)
+
+    def stage(what, keys, want, published):
+        p.dns.serve(dict(p.faults, **{name: p.zone[name] if published else {}}))
+        p.daemon.set_policy({**settings(p.dns), ("domain", "shop.example"): {
+            ("key", s): k for s, k in keys.items()}})
+        answer = p.daemon.reload()
+        seen = load.accepted()
+        lab_base.wait_until(lambda: load.accepted() > seen + 12, 30, "mail flows")
+        signed = p.signed_as(p.delivered(p.submit()))
+        tap.equal((answer[0], signed), ("ok", {("shop.example", s) for s in want}),
+                  "rotation under load: %s: signed by %s" % (what, " and ".join(want)))
+
+    stage("staged, not in DNS", {"s1": old, "s2": staged}, ["s1"], False)
+    stage("staged, in DNS", {"s1": old, "s2": staged}, ["s1", "s2"], True)
+    stage("the old one retired", {"s1": dict(old, state="retired"), "s2": new}, ["s2"], True)
+    posted = load.finish()
+    tap.equal([m.last for m in posted if not m.accepted], [], "rotation under load: none is refused (%d)"
+              % len(posted))
+    tap.equal(not_signed(p, posted), [], "rotation under load: every message verifies, with the old key or the new")
+    p.daemon.set_policy(settings(p.dns))
+    tap.equal(p.daemon.reload()[0], "ok", "rotation under load: and back to the first policy")
+
+
 def key_files(tap, p):
     path = p.daemon.key_path("rsa.pem")
     os.rename(path, path + ".away")
@@ -416,7 +447,7 @@ def main():
     with lab_base.Lab("postfixdkim") as lab:
         p = Place(lab)
         for test in (submission, one_click, local_mail, bounces, inbound, senders, again, forged, fragile,
-                     key_files, reload_under_load, killed, killed_under_load):
+                     key_files, reload_under_load, rotation_under_load, killed, killed_under_load):
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)
             tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))
