@@ -1,13 +1,9 @@
 /*
  * bench_core - nanoseconds of each step of a message, without any milter.
  *
- * Every step runs in batches long enough to be measured; what is printed is
- * the median and the lowest of the batches, in CPU time of this process.
- *
  *   bench_core [WORD]    only steps whose name contains WORD
  */
-#include "lib/proc.h"
-#include "lib/stats.h"
+#include "lib/steps.h"
 
 #include "base/xalloc.h"
 #include "core/addr.h"
@@ -21,15 +17,12 @@
 #include "io/policy_file.h"
 #include "io/seal_key.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#define BATCH_NS INT64_C(20000000)
-#define BATCHES  9
-#define DOMAINS  1000
+#define DOMAINS 1000
 
 static const char zone[] =
     "s0.example TXT \"v=spf1 ip4:192.0.2.0/24 ip4:198.51.100.0/24 -all\"\n"
@@ -60,12 +53,6 @@ struct world {
 	char field[1024]; /* a sealed Authentication-Results value */
 };
 
-struct step {
-	const char *name;
-	void (*run)(struct world *w, const char *argument);
-	const char *argument;
-};
-
 static void
 must(bool fine, const char *what)
 {
@@ -87,8 +74,9 @@ scope_of(struct world *w)
 }
 
 static void
-dns_hit(struct world *w, const char *name)
+dns_hit(void *world, const char *name)
 {
+	struct world *w = world;
 	struct gp_dns_scope scope = scope_of(w);
 	struct gp_dns_answer answer;
 
@@ -97,8 +85,9 @@ dns_hit(struct world *w, const char *name)
 
 /* check_host() of the client 192.0.2.10, from the resolver's cache. */
 static void
-spf(struct world *w, const char *domain)
+spf(void *world, const char *domain)
 {
+	struct world *w = world;
 	static const uint8_t client[] = { 192, 0, 2, 10 };
 	struct gp_spf_query query = { .client = gp_ip_from_bytes(client,
 					  sizeof client),
@@ -149,16 +138,18 @@ make_field(struct world *w, struct gp_authres *ar, bool sealed)
 }
 
 static void
-authres_format(struct world *w, const char *sealed)
+authres_format(void *world, const char *sealed)
 {
+	struct world *w = world;
 	struct gp_authres ar = { 0 };
 
 	make_field(w, &ar, *sealed != '\0');
 }
 
 static void
-seal_check(struct world *w, const char *unused)
+seal_check(void *world, const char *unused)
 {
+	struct world *w = world;
 	struct gp_authres ar = { 0 };
 
 	(void)unused;
@@ -168,21 +159,24 @@ seal_check(struct world *w, const char *unused)
 }
 
 static void
-authres_claims(struct world *w, const char *value)
+authres_claims(void *world, const char *value)
 {
-	(void)w;
+	(void)world;
 	must(!gp_authres_claims(gp_str(value), "mx.local.example"), value);
 }
 
 static void
-policy_for(struct world *w, const char *domain)
+policy_for(void *world, const char *domain)
 {
+	struct world *w = world;
+
 	must(gp_policy_for(w->config, domain) != NULL, domain);
 }
 
 static void
-path_parse(struct world *w, const char *path)
+path_parse(void *world, const char *path)
 {
+	struct world *w = world;
 	struct gp_addr address;
 
 	must(gp_addr_parse(gp_str(path), false, w->arena, &address, NULL) ==
@@ -191,64 +185,31 @@ path_parse(struct world *w, const char *path)
 }
 
 static void
-arena_cycle(struct world *w, const char *unused)
+arena_cycle(void *world, const char *unused)
 {
+	struct world *w = world;
+
 	(void)unused;
 	(void)gp_arena_alloc(w->arena, 512);
 }
 
-static const struct step steps[] = {
-	{ "an empty arena, 512 bytes from it", arena_cycle, "" },
-	{ "DNS cache, hit", dns_hit, "s0.example" },
-	{ "SPF, ip4 terms, from the cache", spf, "s0.example" },
-	{ "SPF, 5 includes, from the cache", spf, "inc0.example" },
-	{ "SPF, a and mx, from the cache", spf, "mx0.example" },
-	{ "reverse-path, read", path_parse, "<user@s0.example>" },
-	{ "policy, exact domain of 1000", policy_for, "d500.example" },
-	{ "policy, parent domain", policy_for, "a.b.c.d500.example" },
-	{ "policy, unknown domain", policy_for, "nowhere.example" },
-	{ "Authentication-Results, write", authres_format, "" },
-	{ "Authentication-Results, seal and write", authres_format, "sealed" },
-	{ "Authentication-Results, read, seal checked", seal_check, "" },
+static const struct ml_step steps[] = {
+	{ "an empty arena, 512 bytes from it", arena_cycle, "", 0 },
+	{ "DNS cache, hit", dns_hit, "s0.example", 0 },
+	{ "SPF, ip4 terms, from the cache", spf, "s0.example", 0 },
+	{ "SPF, 5 includes, from the cache", spf, "inc0.example", 0 },
+	{ "SPF, a and mx, from the cache", spf, "mx0.example", 0 },
+	{ "reverse-path, read", path_parse, "<user@s0.example>", 0 },
+	{ "policy, exact domain of 1000", policy_for, "d500.example", 0 },
+	{ "policy, parent domain", policy_for, "a.b.c.d500.example", 0 },
+	{ "policy, unknown domain", policy_for, "nowhere.example", 0 },
+	{ "Authentication-Results, write", authres_format, "", 0 },
+	{ "Authentication-Results, seal and write", authres_format, "sealed",
+	    0 },
+	{ "Authentication-Results, read, seal checked", seal_check, "", 0 },
 	{ "a foreign field, is it ours?", authres_claims,
-	    "mx.other.example; spf=pass smtp.mailfrom=s0.example" },
+	    "mx.other.example; spf=pass smtp.mailfrom=s0.example", 0 },
 };
-
-/* CPU nanoseconds of n runs. */
-static int64_t
-batch(struct world *w, const struct step *step, int64_t n)
-{
-	int64_t start = ml_self_cpu_ns();
-
-	for (int64_t i = 0; i < n; i++) {
-		gp_arena_clear(w->arena);
-		step->run(w, step->argument);
-	}
-	return ml_self_cpu_ns() - start;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	int64_t x = *(const int64_t *)a;
-	int64_t y = *(const int64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void
-measure(struct world *w, const struct step *step)
-{
-	int64_t ns[BATCHES], n = 1;
-
-	while (batch(w, step, n) < BATCH_NS)
-		n *= 2;
-	for (int i = 0; i < BATCHES; i++)
-		ns[i] = ml_ratio(batch(w, step, n), 1, n);
-	qsort(ns, BATCHES, sizeof ns[0], by_value);
-	(void)printf("%-44s %8" PRId64 " ns  (lowest %" PRId64 ")\n",
-	    step->name, ns[BATCHES / 2], ns[0]);
-}
 
 /* A policy with a block for each of many domains. */
 static void
@@ -310,7 +271,7 @@ main(int argc, char **argv)
 	world_open(&world);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
 		if (strstr(steps[i].name, word) != NULL)
-			measure(&world, &steps[i]);
+			ml_step_measure(&steps[i], &world, world.arena);
 	world_close(&world);
 	return EX_OK;
 }

@@ -139,14 +139,30 @@ round() {
 	dkim_rows
 }
 
+# What no filter can do without, as fast as this machine is now.
+bare_cryptography() {
+	echo
+	echo "bare cryptography, on an idle processor beside the idle filters:"
+	"$O/bench/bench_dkim" sign "$T/mail/keys"
+	"$O/bench/bench_dkim" verify "$T/mail/keys"
+}
+
 # collected ROW COUNT: instructions of a daemon that does so many messages
 collected() {
-	local from='user@s{10}.example'
-	[ "$1" = spf-plain ] || from='user@inc{10}.example'
-	start_daemon spf grind valgrind --tool=callgrind \
+	local program=${1%%-*} conf=$T/grind/gatepost.conf options
+	case $1 in
+	spf-plain) options=(--from 'user@s{10}.example') ;;
+	spf-inc5) options=(--from 'user@inc{10}.example') ;;
+	dkim-sign-*) options=(--from-header --client 127.0.0.1 "$T/mail/text/rsa") ;;
+	*) options=(--from-header "$T/mail/signed/${1##*-}") ;;
+	esac
+	mkdir -p "$T/grind"
+	gatepost_conf "$conf"
+	[ "$program" = spf ] || dkim_domains "$conf"
+	start_daemon "$program" grind valgrind --tool=callgrind \
 		--callgrind-out-file="$O/bench/callgrind.$1.$2" || return
 	"$O/bench/milterload" --socket "$SOCK" --count "$2" --lean \
-		--time 5m --timeout 60s --from "$from" >/dev/null
+		--time 5m --timeout 60s "${options[@]}" >/dev/null
 	stop grind
 	wait "${PIDS[grind-log]}" # it ends with the writer
 	sed -n 's/.*Collected : //p' "$T/run/grind-log.out"
@@ -156,7 +172,9 @@ collected() {
 instructions() {
 	local row few many
 	has valgrind || die "valgrind is not installed"
-	for row in spf-plain spf-inc5; do
+	for row in spf-plain spf-inc5 dkim-sign-rsa dkim-verify-rsa \
+		dkim-verify-html; do
+		wanted $row || continue
 		collected $row 300 >"$T/few"
 		collected $row 1300 >"$T/many"
 		read -r few <"$T/few" && read -r many <"$T/many" || return
@@ -190,4 +208,5 @@ for ((i = 1; i <= RUNS; i++)); do
 	echo " run $i of $RUNS"
 done
 /usr/bin/python3 "$HERE/report.py" "$RAW"
+! wanted "${DKIM_ROWS[@]}" || bare_cryptography
 [ -z "${BENCH_CALLGRIND:-}" ] || instructions
