@@ -3,8 +3,9 @@
 
 The messages are the same each time (the seed is fixed), the keys are new.
 With N from 0 to 9, mail from sN.example is signed by DIR/keys/rsa.pem
-(rsa2048, selector "rsa"), from eN.example by DIR/keys/ed.pem (ed25519, "ed");
-DIR/keys/*.txt are their records.  python3-dkim signs what is to be verified.
+(rsa2048, selector "rsa"), from eN.example by DIR/keys/ed.pem (ed25519, "ed";
+ed.seed is the same in base64); DIR/keys/*.txt are their records.  What is to
+be verified, python3-dkim has signed.
 
   text/rsa text/ed            unsigned, 2 to 5 KB of text
   big/rsa                     unsigned, 3 MB in one attachment
@@ -103,6 +104,7 @@ class Corpus:
         for selector, key in self.keys.values():
             self.write("keys/%s.pem" % selector, key.pem, 0o600)
             self.write("keys/%s.txt" % selector, key.record.encode())
+        self.write("keys/ed.seed", self.keys["e"][1].dkimpy, 0o600)
 
     def write(self, name, data, mode=0o644):
         path = os.path.join(self.where, name)

@@ -148,7 +148,7 @@ start_rspamd-dkim() {
 	local i keys=
 	for ((i = 0; i < 10; i++)); do
 		keys+="s$i.example { selector = \"rsa\"; path = \"$T/mail/keys/rsa.pem\"; }
-		e$i.example { selector = \"ed\"; path = \"$T/mail/keys/ed.pem\"; } "
+		e$i.example { selector = \"ed\"; path = \"$T/mail/keys/ed.seed\"; } "
 	done
 	rspamd_as rspamd-dkim dkim <<-CONF
 		dkim { }
