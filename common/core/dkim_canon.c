@@ -254,8 +254,8 @@ changes(const char *p)
 	return p[0] == '\t' || (p[0] == ' ' && (is_wsp(p[1]) || p[1] == '\r'));
 }
 
-/* False when none of the BLOCK octets from p on changes; nearly always true
- * when one does not: what may follow SP is taken for any control octet. */
+/* May one of the BLOCK octets from p on change?  Behind SP any control octet
+ * is suspected; changes() clears those that are innocent. */
 static bool
 block_may_change(const char *p)
 {
@@ -286,7 +286,7 @@ at_most(uint64_t x, uint64_t top)
 	return ~(((x & LOW_BITS) + EACH * (127 - top)) | x) & EACH << 7;
 }
 
-/* The same for block_may_change(): the high bit of each octet that may. */
+/* The same of a word: the high bit of each octet that may change. */
 static uint64_t
 word_may_change(const char *p)
 {
