@@ -139,12 +139,18 @@ round() {
 	dkim_rows
 }
 
-# What no filter can do without, as fast as this machine is now.
+# What no filter can do without, with all processors at it as in a row:
+# those that share a core are slower then.
 bare_cryptography() {
+	local i word
 	echo
-	echo "bare cryptography, on an idle processor beside the idle filters:"
-	"$O/bench/bench_dkim" sign "$T/mail/keys"
-	"$O/bench/bench_dkim" verify "$T/mail/keys"
+	echo "bare cryptography of a message, $(nproc) at a time:"
+	for word in sign verify; do
+		for ((i = 1; i < $(nproc); i++)); do
+			"$O/bench/bench_dkim" "$word" "$T/mail/keys" >/dev/null &
+		done
+		"$O/bench/bench_dkim" "$word" "$T/mail/keys"
+	done
 }
 
 # collected ROW COUNT: instructions of a daemon that does so many messages
