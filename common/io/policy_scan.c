@@ -12,6 +12,7 @@ struct scan {
 	struct gp_scan_item **end;
 	struct gp_scan_item *open; /* innermost section; NULL: top level */
 	size_t block;              /* number of the next OPEN */
+	bool balanced;             /* as many braces close as open */
 };
 
 static bool
@@ -111,7 +112,8 @@ title_of(struct scan *s, const struct gp_token *title, bool *broken)
 	return text_of(s, raw);
 }
 
-/* What may stand only at the top level shows that a brace is missing. */
+/* What may stand only at the top level shows where a brace is missing, if one
+ * is. */
 static void
 open_section(struct scan *s, const struct gp_token *name,
     const struct gp_token *title)
@@ -120,7 +122,8 @@ open_section(struct scan *s, const struct gp_token *name,
 	const struct gp_section *around = section_of(s->open);
 	struct gp_scan_item *item;
 
-	if (around != NULL && gp_section_child(around, kind) == NULL &&
+	if (!s->balanced && around != NULL &&
+	    gp_section_child(around, kind) == NULL &&
 	    gp_section_child(&gp_sections[0], kind) != NULL)
 		close_all(s, name->line);
 	around = section_of(s->open);
@@ -379,6 +382,22 @@ read_statement(struct scan *s)
 	}
 }
 
+/* As many braces close as open. */
+static bool
+is_balanced(struct gp_str text)
+{
+	struct gp_problems unheard;
+	struct gp_tokens t;
+	int64_t depth = 0;
+
+	gp_problems_init(&unheard);
+	for (gp_tokens_init(&t, text, "", &unheard); t.now.kind != GP_TOKEN_END;
+	     gp_token_next(&t))
+		depth += gp_token_is_mark(&t, '{') - gp_token_is_mark(&t, '}');
+	gp_problems_clear(&unheard);
+	return depth == 0;
+}
+
 struct gp_scan_item *
 gp_policy_scan(struct gp_str text, const char *file, size_t block,
     struct gp_arena *arena, struct gp_problems *problems)
@@ -386,6 +405,7 @@ gp_policy_scan(struct gp_str text, const char *file, size_t block,
 	struct scan s = { .arena = arena, .block = block };
 
 	s.end = &s.first;
+	s.balanced = is_balanced(text);
 	gp_tokens_init(&s.t, text, file, problems);
 	while (s.t.now.kind != GP_TOKEN_END)
 		read_statement(&s);

@@ -305,6 +305,13 @@ static const struct row rows[] = {
 	    .want = "c:1: trust {: expected a closing brace } before line 2\n"
 		    "c:2: \"9\": resolver.tries: expected a number from 1 to "
 		    "5\n" },
+	{ .label = "a section of the top in a domain, no brace missing",
+	    .text = GP_STR("domain a.example {\n"
+			   " dkim { mode = enforce }\n"
+			   " subdomains = maybe\n"
+			   "}\n"),
+	    .want = "c:2: dkim: expected an option or a section of domain\n"
+		    "c:3: \"maybe\": domain.subdomains: expected yes or no\n" },
 	{ .label = "brace too many",
 	    .text = GP_STR("spf { } }\n"
 			   "stor = a"),
