@@ -1,5 +1,5 @@
 /* See session.h. */
-#include "mta/session.h"
+#include "mta/session_private.h"
 
 #include "base/xalloc.h"
 #include "io/clock.h"
@@ -7,33 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-enum state { START, IDLE, MESSAGE, HEADERS, BODY, DONE, BROKEN };
-
-/* An arriving field that may be taken for ours. */
-struct claim {
-	unsigned index;      /* among the fields of that name, from 1 */
-	struct gp_str value; /* p == NULL: too long to be one of ours */
-};
-
-/* A field of ours is some hundred bytes; nothing longer is kept. */
-#define OWN_FIELD_MAX 16384
-
-struct gp_session_private {
-	enum state state;
-	struct gp_msg msg;
-	struct gp_arena *msg_arena;
-	char *helo;
-
-	unsigned authres_seen; /* fields of that name in this message */
-	struct claim *claims;
-	size_t n_claims, cap_claims, claim_bytes;
-
-	struct gp_effect *effects; /* deletions first, see order_effects */
-	size_t n_effects, cap_effects;
-	bool holding;
-	enum gp_disposition would; /* the strictest that monitoring spared */
-};
 
 static const char *const state_names[] = { "start", "idle", "message",
 	"headers", "body", "done", "broken" };
@@ -84,8 +57,8 @@ gp_session_free(struct gp_session *s)
 	free(s);
 }
 
-static void
-break_session(struct gp_session *s, const char *what)
+void
+gp_session_break(struct gp_session *s, const char *what)
 {
 	char ip[GP_IP_TEXT];
 
@@ -105,7 +78,7 @@ expect(struct gp_session *s, unsigned states, const char *event)
 {
 	if ((states & (1U << s->priv->state)) != 0)
 		return true;
-	break_session(s, event);
+	gp_session_break(s, event);
 	return false;
 }
 
@@ -118,13 +91,13 @@ acceptable(struct gp_session *s, const char *text, size_t max,
 
 	for (; n <= max && text[n] != '\0'; n++) {
 		if ((unsigned char)text[n] < 0x20 || text[n] == 0x7f) {
-			break_session(s, event);
+			gp_session_break(s, event);
 			return false;
 		}
 	}
 	if (n <= max)
 		return true;
-	break_session(s, event);
+	gp_session_break(s, event);
 	return false;
 }
 
@@ -344,44 +317,6 @@ gp_session_queue_id(struct gp_session *s, const char *queue_id)
 
 /* -- header ------------------------------------------------------------ */
 
-static bool
-claims_us(const struct gp_session *s, struct gp_str value)
-{
-	const struct gp_strings *ids =
-	    &gp_config_globals(s->env->config)->own_ids;
-
-	if (gp_authres_claims(value, s->authserv_id))
-		return true;
-	for (size_t i = 0; i < ids->n; i++)
-		if (gp_authres_claims(value, ids->v[i]))
-			return true;
-	return false;
-}
-
-static void
-keep_claim(struct gp_session *s, struct gp_str value)
-{
-	struct gp_session_private *p = s->priv;
-	struct claim *c;
-
-	if (p->n_claims >= GP_FIELDS_MAX) {
-		break_session(s, "too many " GP_AUTHRES_NAME " fields");
-		return;
-	}
-	if (p->n_claims == p->cap_claims) {
-		p->cap_claims = p->cap_claims * 2 + 4;
-		p->claims =
-		    gp_xrealloc(p->claims, p->cap_claims, sizeof(*p->claims));
-	}
-	c = &p->claims[p->n_claims++];
-	*c = (struct claim){ .index = p->authres_seen };
-	if (value.n > OWN_FIELD_MAX ||
-	    p->claim_bytes + value.n > GP_FIELDS_BYTES)
-		return;
-	p->claim_bytes += value.n;
-	c->value = gp_arena_dup(s->msg->arena, value);
-}
-
 void
 gp_session_header(struct gp_session *s, const char *name, const char *value)
 {
@@ -392,14 +327,11 @@ gp_session_header(struct gp_session *s, const char *name, const char *value)
 		return;
 	s->priv->state = HEADERS;
 	if (n.n + v.n > GP_FIELD_MAX) {
-		break_session(s, "over-long header field");
+		gp_session_break(s, "over-long header field");
 		return;
 	}
-	if (gp_str_eq_nocase(n, GP_STR(GP_AUTHRES_NAME))) {
-		s->priv->authres_seen++;
-		if (claims_us(s, v))
-			keep_claim(s, v);
-	}
+	if (gp_str_eq_nocase(n, GP_STR(GP_AUTHRES_NAME)))
+		gp_session_see_authres(s, v);
 	if (s->msg != NULL && s->app->milter->on_header != NULL)
 		s->app->milter->on_header(s->msg, n, v);
 }
@@ -427,21 +359,6 @@ gp_session_body(struct gp_session *s, const void *p, size_t n)
 }
 
 /* -- end of message ---------------------------------------------------- */
-
-static struct gp_effect *
-add_effect(struct gp_session *s, enum gp_effect_kind kind)
-{
-	struct gp_session_private *p = s->priv;
-
-	if (p->n_effects == p->cap_effects) {
-		p->cap_effects = p->cap_effects * 2 + 4;
-		p->effects = gp_xrealloc(p->effects, p->cap_effects,
-		    sizeof(*p->effects));
-	}
-	p->effects[p->n_effects] =
-	    (struct gp_effect){ .kind = kind, .order = p->n_effects };
-	return &p->effects[p->n_effects++];
-}
 
 /* Deletions first and from the last index up, since each renumbers those
  * behind it; then what goes on top; holding comes last. */
@@ -508,84 +425,4 @@ void
 gp_msg_deadline(struct gp_msg *m, int64_t ms)
 {
 	m->dns.deadline_us = gp_time_add(gp_clock_us(), ms * GP_US_PER_MS);
-}
-
-static struct gp_seal_facts
-seal_facts(const struct gp_msg *m)
-{
-	return (struct gp_seal_facts){ .queue_id = gp_str(m->queue_id),
-		.client = m->session->connect.client,
-		.mail_from = m->sender.raw,
-		.minute = gp_clock_wall_s() / 60 };
-}
-
-static bool
-sealed(struct gp_msg *m, const struct claim *c)
-{
-	const struct gp_seal_facts facts = seal_facts(m);
-	struct gp_authres ar;
-
-	return c->value.p != NULL &&
-	       gp_authres_parse(c->value, m->arena, &ar, NULL) == GP_OK &&
-	       gp_seal_check(&ar, &facts, gp_seal_key_mac,
-		   &m->session->app->seal);
-}
-
-void
-gp_msg_drop_forged_authres(struct gp_msg *m)
-{
-	struct gp_session *s = m->session;
-
-	for (size_t i = 0; i < s->priv->n_claims; i++) {
-		const struct claim *c = &s->priv->claims[i];
-
-		if (sealed(m, c))
-			continue;
-		gp_msg_delete_field(m, GP_AUTHRES_NAME, c->index);
-		gp_metrics_add(s->app->metrics, GP_M_FORGED, 0, 1);
-	}
-}
-
-void
-gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar)
-{
-	const struct gp_seal_facts facts = seal_facts(m);
-	struct gp_buf text;
-
-	if (ar->n == 0)
-		return;
-	ar->id = gp_str(m->session->authserv_id);
-	gp_seal_add(ar, &facts, gp_seal_key_mac, &m->session->app->seal,
-	    m->arena);
-	gp_buf_init(&text, GP_FIELD_MAX);
-	gp_authres_format(ar, &text);
-	gp_msg_insert_field(m, GP_AUTHRES_NAME, gp_buf_cstr(&text));
-	gp_buf_clear(&text);
-}
-
-void
-gp_msg_insert_field(struct gp_msg *m, const char *name, const char *value)
-{
-	struct gp_effect *e = add_effect(m->session, GP_EFFECT_INSERT);
-
-	e->name = gp_arena_strdup(m->arena, name);
-	e->value = gp_arena_strdup(m->arena, value);
-}
-
-void
-gp_msg_delete_field(struct gp_msg *m, const char *name, unsigned index)
-{
-	struct gp_effect *e = add_effect(m->session, GP_EFFECT_DELETE);
-
-	e->name = gp_arena_strdup(m->arena, name);
-	e->index = index;
-}
-
-void
-gp_msg_hold(struct gp_msg *m, const char *reason)
-{
-	struct gp_effect *e = add_effect(m->session, GP_EFFECT_HOLD);
-
-	e->name = gp_arena_strdup(m->arena, reason);
-	m->session->priv->holding = true;
 }

@@ -183,9 +183,19 @@ void gp_msg_deadline(struct gp_msg *m, int64_t ms);
  * authserv-id (or one of own-ids) and bears no valid seal of this message. */
 void gp_msg_drop_forged_authres(struct gp_msg *m);
 
+/*
+ * gp_msg_take_authres - for the filter that merges all results: delete every
+ * arriving field that claims to be ours, sealed or not, and return what the
+ * sealed ones say, the topmost first, in the message's arena.
+ */
+const struct gp_authres *gp_msg_take_authres(struct gp_msg *m, size_t *n);
+
 /* gp_msg_add_authres - insert the results on top, sealed; nothing when
  * ar->n is 0.  ar->id is filled in. */
 void gp_msg_add_authres(struct gp_msg *m, struct gp_authres *ar);
+
+/* gp_msg_add_last_authres - the same without a seal: nobody of us follows. */
+void gp_msg_add_last_authres(struct gp_msg *m, struct gp_authres *ar);
 
 /* gp_msg_insert_field - put a field on top of the header.  `value` is what
  * follows the colon and one blank; folds are "\n\t".  Of several the last one

@@ -59,14 +59,43 @@ watch_body(struct gp_msg *m, struct gp_str chunk)
 	seen(m)->body_bytes += (unsigned)chunk.n;
 }
 
+static void
+add_result(struct gp_msg *m, const char *method, const char *result)
+{
+	struct gp_authres_result r = { .method = gp_str(method),
+		.result = gp_str(result) };
+	struct gp_authres ar = { .n = 1, .result = &r };
+
+	gp_msg_add_authres(m, &ar);
+}
+
+/* One field of the first result of each sealed one. */
+static void
+merge_results(struct gp_msg *m)
+{
+	struct gp_authres_result r[4];
+	struct gp_authres ar = { .result = r };
+	size_t n;
+	const struct gp_authres *sealed = gp_msg_take_authres(m, &n);
+
+	for (size_t i = 0; i < n && i < 4; i++)
+		r[ar.n++] = sealed[i].result[0];
+	gp_msg_add_last_authres(m, &ar);
+}
+
 static struct gp_verdict
 watch_eom(struct gp_msg *m)
 {
 	seen(m)->eom++;
 	last = *seen(m);
-	gp_msg_drop_forged_authres(m);
+	if (strcmp(m->login, "merger") != 0)
+		gp_msg_drop_forged_authres(m);
 	if (m->sender.is_null)
 		gp_msg_hold(m, "a null sender");
+	if (strcmp(m->login, "sealer") == 0)
+		add_result(m, "spf", "pass");
+	if (strcmp(m->login, "merger") == 0)
+		merge_results(m);
 	if (strcmp(m->login, "editor") == 0) {
 		gp_msg_insert_field(m, "X-First", "1");
 		gp_msg_delete_field(m, "X-Old", 2);
@@ -396,6 +425,41 @@ session_edits_keep_their_order_behind_deletions(void **state)
 	assert_int_equal(n, 0); /* the next message has no login */
 }
 
+/* A whole message of that login with one or two fields. */
+static void
+play(struct fake_mta *f, const char *login, const char *queue_id,
+    const char *const *values)
+{
+	gp_session_mail(f->session, "<a@b.test>", login, false);
+	(void)gp_session_rcpt(f->session, "<x@y.test>");
+	for (; *values != NULL; values++)
+		gp_session_header(f->session, GP_AUTHRES_NAME, *values);
+	gp_session_queue_id(f->session, queue_id);
+	(void)gp_session_eom(f->session);
+}
+
+static void
+session_merger_takes_sealed_results_and_no_others(void **state)
+{
+	static const char *const none[] = { NULL };
+	const char *values[] = { " mx.test; dkim=pass", "",
+		" other.test; spf=fail", NULL };
+	struct fake_mta *f = *state;
+	char sealed[512];
+
+	play(f, "sealer", "Q1", none);
+	(void)snprintf(sealed, sizeof(sealed), " %s", fake_authres(f));
+	values[1] = sealed;
+	play(f, "merger", "Q1", values);
+	assert_string_equal(fake_authres(f), "mx.test; spf=pass");
+	assert_int_equal(fake_count(f, GP_EFFECT_DELETE), 2);
+	assert_int_equal(gp_metrics_get(f->app.metrics, GP_M_FORGED, 0), 1);
+	play(f, "merger", "Q2", values); /* of another message */
+	assert_string_equal(fake_authres(f), "");
+	assert_int_equal(fake_count(f, GP_EFFECT_DELETE), 2);
+	assert_int_equal(gp_metrics_get(f->app.metrics, GP_M_FORGED, 0), 3);
+}
+
 int
 main(void)
 {
@@ -412,6 +476,7 @@ main(void)
 		T(session_thousand_forged_fields_are_too_many),
 		T(session_null_sender_hold_is_the_last_effect),
 		T(session_edits_keep_their_order_behind_deletions),
+		T(session_merger_takes_sealed_results_and_no_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
