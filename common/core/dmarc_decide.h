@@ -1,0 +1,75 @@
+/*
+ * dmarc_decide - what is done about a result, and why.
+ *
+ * A published policy of reject alone never rejects (RFC 9989 5.4, 7.4): with
+ * `reject = corroborated` it takes a second sign.  What differs from what the
+ * Domain Owner asked for is named as RFC 9990 names it.
+ *
+ * Source:   RFC 9989 sections 5.3.6, 5.4, 7.4 and 11.5; RFC 9990 section 3.1
+ *           (override reasons); RFC 7372 has no code for DMARC: 5.7.1, 4.7.1.
+ * Purity:   pure.
+ * Threads:  reentrant.
+ */
+#ifndef GP_CORE_DMARC_DECIDE_H
+#define GP_CORE_DMARC_DECIDE_H
+
+#include "core/dmarc.h"
+#include "core/verdict.h"
+
+/* Why what was done is not what was asked for (RFC 9990). */
+enum gp_dmarc_reason {
+	GP_DMARC_AS_ASKED,
+	GP_DMARC_LOCAL_POLICY,
+	GP_DMARC_MAILING_LIST,
+	GP_DMARC_OTHER,
+	GP_DMARC_TEST_MODE,
+	GP_DMARC_TRUSTED_FORWARDER,
+};
+
+/* gp_dmarc_reason_name - "local_policy" ...; "" for AS_ASKED. */
+const char *gp_dmarc_reason_name(enum gp_dmarc_reason r);
+
+/* What else is known of the message. */
+struct gp_dmarc_signs {
+	bool own_domain;     /* the Author Domain is one of ours */
+	bool list;           /* it has List-Id or List-Post */
+	bool broken_aligned; /* an aligned signature is there and broken */
+	bool forwarder;      /* the client is a listed forwarder */
+	bool known_client;   /* the client has sent aligned mail of this domain
+	                      * before */
+};
+
+struct gp_dmarc_case {
+	bool no_from;        /* no author at all */
+	const char *author;  /* the Author Domain; NULL: none, or several */
+	const char *trouble; /* why, when it is NULL */
+	const struct gp_dmarc_outcome *outcome; /* NULL without an author */
+	struct gp_dmarc_signs signs;
+};
+
+struct gp_dmarc_decision {
+	enum gp_disposition disposition; /* whatever the mode is */
+	enum gp_dmarc_request applied;   /* none, quarantine or reject */
+	enum gp_dmarc_reason reason;
+	const char *comment; /* a clause; never NULL */
+};
+
+/*
+ * gp_dmarc_decide - for one recipient's policy.  The order: no single Author
+ * Domain (no-from, multi-from), temperror; for a fail whose policy is not
+ * none: a listed forwarder is let through; quarantine is done by the word
+ * `quarantine`; reject by the word `reject`, and where that says no, as
+ * quarantine.
+ */
+struct gp_dmarc_decision gp_dmarc_decide(const struct gp_dmarc_policy *policy,
+    const struct gp_dmarc_case *c);
+
+/*
+ * gp_dmarc_verdict - the reply for a decision under this mode; texts live in
+ * `arena` and hold the word DMARC.  With HOLD the action is `continue`.
+ */
+struct gp_verdict gp_dmarc_verdict(const struct gp_dmarc_policy *policy,
+    const struct gp_dmarc_decision *d, const struct gp_dmarc_case *c,
+    struct gp_arena *arena);
+
+#endif
