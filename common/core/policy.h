@@ -73,9 +73,15 @@ struct gp_dkim_checking {
 enum gp_dmarc_discovery { GP_DMARC_TREEWALK, GP_DMARC_PSL, GP_DMARC_BOTH };
 enum gp_dmarc_reject { GP_DMARC_NEVER, GP_DMARC_CORROBORATED, GP_DMARC_ALWAYS };
 
+/* How DMARC is checked; the same for every recipient. */
+struct gp_dmarc_checking {
+	enum gp_dmarc_discovery discovery;
+	int64_t timeout_ms; /* 1 s to 20 s, all look-ups together */
+};
+
+/* What DMARC results mean for mail to one recipient domain. */
 struct gp_dmarc_policy {
 	enum gp_mode mode;
-	enum gp_dmarc_discovery discovery;
 	enum gp_dmarc_reject reject;    /* what p=reject leads to */
 	enum gp_disposition quarantine; /* TAG, HOLD or REJECT */
 	enum gp_disposition temperror;  /* TAG or TEMPFAIL */
@@ -94,6 +100,7 @@ struct gp_resolver_policy {
 struct gp_trust_policy {
 	struct gp_prefixes clients;
 	struct gp_strings listeners;
+	struct gp_prefixes forwarders; /* inbound: DMARC fails are theirs */
 	bool authenticated;
 	bool client_certificates;
 };
@@ -112,7 +119,7 @@ struct gp_globals {
 	struct gp_trust_policy trust;
 	struct gp_spf_checking spf;
 	struct gp_dkim_checking dkim;
-	struct gp_dmarc_policy dmarc;
+	struct gp_dmarc_checking dmarc;
 	struct gp_listen_policy listen;
 };
 
@@ -236,6 +243,7 @@ struct gp_policy {
 	const char *profile; /* NULL: none */
 	bool subdomains;     /* the block holds for names below it, too */
 	struct gp_spf_policy spf;
+	struct gp_dmarc_policy dmarc;
 	struct gp_signing_policy signing;
 	struct gp_senders_policy senders;
 	size_t n_keys;

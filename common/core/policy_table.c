@@ -12,9 +12,10 @@
 
 #define TOP     (&gp_sections[0])
 #define PROFILE (&gp_sections[7])
-#define DOMAIN  (&gp_sections[11])
+#define DOMAIN  (&gp_sections[12])
 
 #define SENDERS_MEANING "who may write mail from this domain"
+#define DMARC_MEANING   "what results of DMARC mean"
 #define TITLE_FORM      "a name of letters, digits, hyphens and underscores"
 
 const struct gp_section gp_sections[GP_SECTIONS] = {
@@ -28,12 +29,14 @@ const struct gp_section gp_sections[GP_SECTIONS] = {
 	{ "dkim", "dkim", TOP, false, "how DKIM is checked, what results mean",
 	    { GROUP(DKIM) } },
 	{ "dmarc", "dmarc", TOP, false, "how DMARC is applied",
-	    { GROUP(DMARC) } },
+	    { GROUP(DMARC), GROUP(DMARC_CHECKING) } },
 	{ "listen", "listen", TOP, false, "where the daemons listen",
 	    { GROUP(LISTEN) } },
 	{ "profile", "profile", TOP, true, TITLE_FORM, { GROUP(BLOCK) } },
 	{ "profile/spf", "spf", PROFILE, false, "what results of SPF mean",
 	    { GROUP(SPF) } },
+	{ "profile/dmarc", "dmarc", PROFILE, false, DMARC_MEANING,
+	    { GROUP(DMARC) } },
 	{ "profile/senders", "senders", PROFILE, false, SENDERS_MEANING,
 	    { GROUP(SENDERS) } },
 	{ "profile/limit", "limit", PROFILE, true, TITLE_FORM,
@@ -42,6 +45,8 @@ const struct gp_section gp_sections[GP_SECTIONS] = {
 	    { GROUP(DOMAIN), GROUP(BLOCK) } },
 	{ "domain/spf", "spf", DOMAIN, false, "what results of SPF mean",
 	    { GROUP(SPF) } },
+	{ "domain/dmarc", "dmarc", DOMAIN, false, DMARC_MEANING,
+	    { GROUP(DMARC) } },
 	{ "domain/senders", "senders", DOMAIN, false, SENDERS_MEANING,
 	    { GROUP(SENDERS) } },
 	{ "domain/key", "key", DOMAIN, true, "a selector", { GROUP(KEY) } },

@@ -17,8 +17,8 @@
 enum gp_target { GP_IN_GLOBALS, GP_IN_POLICY, GP_IN_KEY, GP_IN_LIMIT };
 
 /* How many options each of them has. */
-#define GP_GLOBALS_OPTIONS 41
-#define GP_POLICY_OPTIONS  21
+#define GP_GLOBALS_OPTIONS 37
+#define GP_POLICY_OPTIONS  27
 #define GP_KEY_OPTIONS     5
 #define GP_LIMIT_OPTIONS   6
 
@@ -67,7 +67,7 @@ struct gp_option_group {
 	const struct gp_option *options;
 };
 
-#define GP_SECTIONS       ((size_t)16)
+#define GP_SECTIONS       ((size_t)18)
 #define GP_SECTION_GROUPS ((size_t)2)
 
 struct gp_section {

@@ -94,13 +94,18 @@ policy_without_a_word_has_the_safe_defaults(void **state)
 		assert_int_equal(g->dkim.on[i], GP_DO_TAG);
 	assert_int_equal(g->dkim.timeout_ms, 10000);
 	assert_int_equal(g->dkim.body_length, GP_BODY_LENGTH_POLICY);
-	assert_int_equal(g->dmarc.mode, GP_MONITOR);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.mode, GP_MONITOR);
 	assert_int_equal(g->dmarc.discovery, GP_DMARC_TREEWALK);
-	assert_int_equal(g->dmarc.reject, GP_DMARC_CORROBORATED);
-	assert_int_equal(g->dmarc.quarantine, GP_DO_TAG);
-	assert_int_equal(g->dmarc.temperror, GP_DO_TAG);
-	assert_int_equal(g->dmarc.multi_from, GP_DO_REJECT);
-	assert_int_equal(g->dmarc.no_from, GP_DO_REJECT);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.reject,
+	    GP_DMARC_CORROBORATED);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.quarantine,
+	    GP_DO_TAG);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.temperror,
+	    GP_DO_TAG);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.multi_from,
+	    GP_DO_REJECT);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.no_from,
+	    GP_DO_REJECT);
 	gp_config_unref(config);
 }
 
@@ -210,13 +215,17 @@ policy_globals_are_typed(void **state)
 	assert_int_equal(g->dkim.mode, GP_MONITOR);
 	assert_int_equal(g->dkim.timeout_ms, 3000);
 	assert_int_equal(g->dkim.body_length, GP_BODY_LENGTH_PASS);
-	assert_int_equal(g->dmarc.mode, GP_ENFORCE);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.mode, GP_ENFORCE);
 	assert_int_equal(g->dmarc.discovery, GP_DMARC_BOTH);
-	assert_int_equal(g->dmarc.reject, GP_DMARC_ALWAYS);
-	assert_int_equal(g->dmarc.quarantine, GP_DO_HOLD);
-	assert_int_equal(g->dmarc.temperror, GP_DO_TEMPFAIL);
-	assert_int_equal(g->dmarc.multi_from, GP_DO_TEMPFAIL);
-	assert_int_equal(g->dmarc.no_from, GP_DO_TAG);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.reject,
+	    GP_DMARC_ALWAYS);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.quarantine,
+	    GP_DO_HOLD);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.temperror,
+	    GP_DO_TEMPFAIL);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.multi_from,
+	    GP_DO_TEMPFAIL);
+	assert_int_equal(gp_policy_for(config, NULL)->dmarc.no_from, GP_DO_TAG);
 	gp_config_unref(config);
 }
 
