@@ -49,7 +49,7 @@ TSAN     := $(SAN) -fsanitize=thread
 FUZZ     := $(SAN) -fsanitize=fuzzer-no-link,address,undefined \
             -fno-sanitize-recover=all
 DEFS      = -DGP_VERSION='"$(VERSION)"'
-LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lcrypto -lsystemd -pthread
+LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -lsystemd -pthread
 
 LIB_SRC  := $(wildcard common/base/*.c common/core/*.c common/io/*.c \
               common/mta/*.c)

@@ -63,6 +63,7 @@ home_of() {
 	libmilter) echo common/mta/milter.c ;;
 	spf2) echo common/mta/spf_libspf2.c ;;
 	opendkim) echo common/mta/dkim_libopendkim.c ;;
+	libpsl) echo common/io/psl.c ;;
 	openssl) echo common/io/crypto.c ;;
 	*) ;;
 	esac
