@@ -8,27 +8,11 @@
  */
 #include "core/dmarc.h"
 
+#include "core/dmarc_walk.h"
 #include "core/domain.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* Labels that are left when the walk leaps (RFC 9989 4.10, step 4). */
-#define LEAP_LABELS 7
-
-/* A record and where it was. */
-struct found {
-	const char *name;
-	struct gp_dmarc_record record;
-};
-
-/* One walk: what is asked next, and what was found so far. */
-struct walk {
-	const char *start;
-	const char *target; /* NULL: the walk is over */
-	size_t n;
-	struct found found[GP_DMARC_WALK_MAX];
-};
 
 struct identifier {
 	const char *domain;
@@ -50,12 +34,12 @@ struct gp_dmarc_eval {
 	struct gp_arena *arena;
 	struct gp_dmarc_outcome out;
 	enum stage stage;
-	struct walk author;
-	struct walk other;
+	struct gp_dmarc_walk author;
+	struct gp_dmarc_walk other;
 	size_t n_identifiers, at;
 	struct identifier *identifiers;
-	const struct found *policy; /* the record that applies */
-	bool exists;                /* the author's name is known to exist */
+	const struct gp_dmarc_found *policy; /* the record that applies */
+	bool exists;         /* the author's name is known to exist */
 	const char *trouble; /* DNS did not answer, and so something is open */
 };
 
@@ -73,112 +57,7 @@ gp_dmarc_result_name(enum gp_dmarc_result r)
 	return (unsigned)r < GP_DMARC_RESULTS ? names[r] : "unknown";
 }
 
-/* -- walks ------------------------------------------------------------------
- */
-
-static void
-walk_begin(struct walk *w, const char *start)
-{
-	w->start = w->target = start;
-	w->n = 0;
-}
-
-/* RFC 9989 4.10, steps 3, 4 and 7. */
-static const char *
-next_target(const char *target)
-{
-	unsigned labels = gp_domain_labels(target);
-
-	if (labels <= LEAP_LABELS)
-		return gp_domain_parent(target);
-	for (; labels > LEAP_LABELS; labels--)
-		target = gp_domain_parent(target);
-	return target;
-}
-
-/* The one record of the answer; GP_NONE also when there are several. */
-static enum gp_rc
-one_record(const struct gp_dns_answer *a, struct gp_dmarc_record *out,
-    bool *several)
-{
-	struct gp_dmarc_record record;
-	size_t n = 0;
-
-	if (a->rc == GP_OK)
-		for (size_t i = 0; i < a->n; i++)
-			if (gp_dmarc_record_parse(a->rr[i].text, &record) ==
-				GP_OK &&
-			    n++ == 0)
-				*out = record;
-	*several = n > 1;
-	return n == 1 ? GP_OK : GP_NONE;
-}
-
-static void
-walk_feed(struct walk *w, const struct gp_dns_answer *a)
-{
-	struct found *f = &w->found[w->n];
-	bool several;
-
-	if (one_record(a, &f->record, &several) == GP_OK) {
-		f->name = w->target;
-		w->n++;
-		if (f->record.psd != GP_DMARC_PSD_U) {
-			w->target = NULL;
-			return;
-		}
-	}
-	w->target = next_target(w->target);
-}
-
-/* The name that is one label longer than `parent` on the way to `name`. */
-static const char *
-one_below(const char *name, const char *parent)
-{
-	const char *below = name;
-	const char *up;
-
-	while (
-	    (up = gp_domain_parent(below)) != NULL && strcmp(up, parent) != 0)
-		below = up;
-	return below;
-}
-
-/* RFC 9989 4.10.2: from the longest to the shortest. */
-static const char *
-walk_organization(const struct walk *w)
-{
-	for (size_t i = 0; i < w->n; i++) {
-		const struct found *f = &w->found[i];
-
-		if (f->record.psd == GP_DMARC_PSD_N)
-			return f->name;
-		if (f->record.psd == GP_DMARC_PSD_Y &&
-		    strcmp(f->name, w->start) != 0)
-			return one_below(w->start, f->name);
-	}
-	return w->n > 0 ? w->found[w->n - 1].name : w->start;
-}
-
-static const struct found *
-find_record(const struct walk *w, const char *name)
-{
-	for (size_t i = 0; i < w->n; i++)
-		if (strcmp(w->found[i].name, name) == 0)
-			return &w->found[i];
-	return NULL;
-}
-
-/* -- identifiers -------------------------------------------------------------
- */
-
-/* Is one of them the other, or below it? */
-static bool
-is_related(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0 || gp_domain_is_below(a, b) ||
-	       gp_domain_is_below(b, a);
-}
+/* -- identifiers -------------------------------------------------------- */
 
 static void
 add_identifier(struct gp_dmarc_eval *e, const char *domain, bool spf)
@@ -195,6 +74,31 @@ add_identifier(struct gp_dmarc_eval *e, const char *domain, bool spf)
 	id->domain = domain;
 	id->spf |= spf;
 	id->dkim |= !spf;
+}
+
+/* Are both `name` or below it? */
+static bool
+is_common(const char *name, const char *a, const char *b)
+{
+	return (strcmp(a, name) == 0 || gp_domain_is_below(a, name)) &&
+	       (strcmp(b, name) == 0 || gp_domain_is_below(b, name));
+}
+
+/* Those that have most labels in common with the author come first, so that
+ * no number of foreign signatures crowds out the aligned one; without a
+ * common label there is no common Organizational Domain. */
+static void
+add_identifiers(struct gp_dmarc_eval *e)
+{
+	const struct gp_dmarc_query *q = &e->q;
+
+	if (q->spf != NULL)
+		add_identifier(e, q->spf, true);
+	for (const char *name = q->author; name != NULL;
+	     name = gp_domain_parent(name))
+		for (size_t i = 0; i < q->n_dkim; i++)
+			if (is_common(name, q->author, q->dkim[i]))
+				add_identifier(e, q->dkim[i], false);
 }
 
 static void
@@ -221,23 +125,32 @@ align_same(struct gp_dmarc_eval *e)
 			align(e, &e->identifiers[i]);
 }
 
-/* Is it worth a walk?  Not where alignment is strict, and not where the names
- * have not even the last label in common. */
+/* Does the mechanism that it stands for allow other names than the author's,
+ * and is it not known to be aligned yet? */
+static bool
+is_open(const struct gp_dmarc_eval *e, const struct identifier *id)
+{
+	const struct gp_dmarc_record *r = &e->policy->record;
+
+	return (id->spf && !r->strict_spf && !e->out.spf_aligned) ||
+	       (id->dkim && !r->strict_dkim && !e->out.dkim_aligned);
+}
+
+/* Is it worth a walk?  Its Organizational Domain is a name above it, so where
+ * it is not below the author's, or has not even the last label in common with
+ * him, no answer can align it. */
 static bool
 may_align(const struct gp_dmarc_eval *e, const struct identifier *id)
 {
-	const struct gp_dmarc_record *r = &e->policy->record;
+	const char *org = e->out.org_domain;
 	const char *top = strrchr(e->q.author, '.');
-	const char *other = strrchr(id->domain, '.');
 
-	if (strcmp(id->domain, e->q.author) == 0 ||
-	    !((id->spf && !r->strict_spf) || (id->dkim && !r->strict_dkim)))
+	if (strcmp(id->domain, e->q.author) == 0 || !is_open(e, id))
 		return false;
-	if (e->out.org_domain != NULL)
-		return strcmp(id->domain, e->out.org_domain) == 0 ||
-		       gp_domain_is_below(id->domain, e->out.org_domain);
-	return strcmp(top == NULL ? e->q.author : top + 1,
-		   other == NULL ? id->domain : other + 1) == 0;
+	if (org == NULL)
+		org = top == NULL ? e->q.author : top + 1;
+	return strcmp(id->domain, org) == 0 ||
+	       gp_domain_is_below(id->domain, org);
 }
 
 static bool
@@ -249,8 +162,13 @@ any_may_align(const struct gp_dmarc_eval *e)
 	return false;
 }
 
-/* -- the outcome
- * --------------------------------------------------------------- */
+/* -- the outcome ---------------------------------------------------------- */
+
+static bool
+is_pass(const struct gp_dmarc_eval *e)
+{
+	return e->out.spf_aligned || e->out.dkim_aligned;
+}
 
 static void
 finish(struct gp_dmarc_eval *e, enum gp_dmarc_result result, const char *reason)
@@ -260,6 +178,18 @@ finish(struct gp_dmarc_eval *e, enum gp_dmarc_result result, const char *reason)
 	e->stage = DONE;
 }
 
+/* No valid p=, or an invalid sp= or np= (RFC 9989 4.10.1).  RFC 7489 knows no
+ * np= and wants a p= (6.6.3, step 6); an absent one is p=none since (4.7). */
+static bool
+is_invalid(const struct gp_dmarc_eval *e)
+{
+	const struct gp_dmarc_record *r = &e->policy->record;
+
+	if (e->q.discovery == GP_DMARC_PSL)
+		return r->invalid || r->p == GP_DMARC_ABSENT;
+	return r->invalid || r->invalid_np;
+}
+
 /* A tag that is absent falls back: np, sp, p, none. */
 static enum gp_dmarc_request
 request_of(const struct gp_dmarc_eval *e, bool exists)
@@ -267,7 +197,7 @@ request_of(const struct gp_dmarc_eval *e, bool exists)
 	const struct gp_dmarc_record *r = &e->policy->record;
 	enum gp_dmarc_request asked = GP_DMARC_ABSENT;
 
-	if (r->invalid)
+	if (is_invalid(e))
 		return GP_DMARC_NONE; /* RFC 9989 4.10.1; rua= was checked */
 	if (strcmp(e->policy->name, e->q.author) != 0) {
 		/* RFC 7489 knows no np= */
@@ -293,26 +223,23 @@ tested(const struct gp_dmarc_record *r, enum gp_dmarc_request asked)
 static void
 conclude(struct gp_dmarc_eval *e)
 {
-	const bool pass = e->out.spf_aligned || e->out.dkim_aligned;
-
-	if (!pass && e->trouble != NULL) {
+	if (!is_pass(e) && e->trouble != NULL) {
 		finish(e, GP_DMARC_R_TEMPERROR, e->trouble);
 		return;
 	}
 	e->out.asked = request_of(e, e->exists);
 	e->out.policy = tested(&e->policy->record, e->out.asked);
-	finish(e, pass ? GP_DMARC_R_PASS : GP_DMARC_R_FAIL,
-	    e->n_identifiers == 0 ? "no identifier is authenticated"
-				  : "no authenticated identifier is aligned");
+	finish(e, is_pass(e) ? GP_DMARC_R_PASS : GP_DMARC_R_FAIL,
+	    e->q.spf == NULL && e->q.n_dkim == 0
+		? "no identifier is authenticated"
+		: "no authenticated identifier is aligned");
 }
 
 /* np= is only for names that do not exist: is that worth a question? */
 static void
 begin_existence(struct gp_dmarc_eval *e)
 {
-	const bool pass = e->out.spf_aligned || e->out.dkim_aligned;
-
-	if (!e->exists && (pass || e->trouble == NULL) &&
+	if (!e->exists && (is_pass(e) || e->trouble == NULL) &&
 	    request_of(e, false) != request_of(e, true)) {
 		e->stage = EXISTENCE;
 		return;
@@ -320,13 +247,13 @@ begin_existence(struct gp_dmarc_eval *e)
 	conclude(e);
 }
 
-/* -- the steps
- * -------------------------------------------------------------------- */
+/* -- the steps ------------------------------------------------------------ */
 
+/* Nothing more can come of the identifiers? */
 static bool
 is_over(const struct gp_dmarc_eval *e)
 {
-	return e->out.spf_aligned || e->out.dkim_aligned;
+	return is_pass(e) && !e->q.every;
 }
 
 static const char *
@@ -356,7 +283,7 @@ align_next(struct gp_dmarc_eval *e)
 	for (; !is_over(e) && e->at < e->n_identifiers; e->at++) {
 		if (!may_align(e, &e->identifiers[e->at]))
 			continue;
-		walk_begin(&e->other, e->identifiers[e->at].domain);
+		gp_dmarc_walk_begin(&e->other, e->identifiers[e->at].domain);
 		e->stage = ALIGNWALK;
 		return;
 	}
@@ -375,7 +302,7 @@ begin_alignment(struct gp_dmarc_eval *e)
 	} else if (e->author.target != NULL) {
 		e->stage = WALK; /* to his organizational domain */
 	} else {
-		e->out.org_domain = walk_organization(&e->author);
+		e->out.org_domain = gp_dmarc_walk_organization(&e->author);
 		e->stage = ALIGN;
 		align_next(e);
 	}
@@ -383,12 +310,12 @@ begin_alignment(struct gp_dmarc_eval *e)
 
 /* The record that applies is known: may it be used? */
 static void
-use_record(struct gp_dmarc_eval *e, const struct found *f)
+use_record(struct gp_dmarc_eval *e, const struct gp_dmarc_found *f)
 {
 	e->policy = f;
 	e->out.policy_domain = f->name;
 	e->out.record = f->record;
-	if (f->record.invalid && !f->record.has_rua) {
+	if (is_invalid(e) && !f->record.has_rua) {
 		finish(e, GP_DMARC_R_NONE, "the record has no valid policy");
 		return;
 	}
@@ -399,18 +326,15 @@ use_record(struct gp_dmarc_eval *e, const struct found *f)
 static void
 end_walk(struct gp_dmarc_eval *e)
 {
-	const struct found *f;
+	const struct gp_dmarc_found *f;
 
-	e->out.org_domain = walk_organization(&e->author);
+	e->out.org_domain = gp_dmarc_walk_organization(&e->author);
 	if (e->policy != NULL) {
 		e->stage = ALIGN;
 		align_next(e);
 		return;
 	}
-	f = find_record(&e->author, e->out.org_domain);
-	/* no record of the organizational domain: that of the PSD */
-	if (f == NULL && e->author.n > 0)
-		f = &e->author.found[e->author.n - 1];
+	f = gp_dmarc_walk_policy(&e->author);
 	if (f == NULL)
 		finish(e, GP_DMARC_R_NONE, "no record was found");
 	else
@@ -421,15 +345,14 @@ static void
 feed_author(struct gp_dmarc_eval *e, const struct gp_dns_answer *a)
 {
 	struct gp_dmarc_record record;
-	bool several;
 
 	e->exists = a->rc == GP_OK || (a->rc == GP_NONE && !a->nxdomain);
-	if (one_record(a, &record, &several) == GP_NONE && several &&
-	    e->q.discovery == GP_DMARC_PSL) {
+	if (e->q.discovery == GP_DMARC_PSL &&
+	    gp_dmarc_walk_record(a, &record) == GP_PERM) {
 		finish(e, GP_DMARC_R_NONE, "there are several records");
 		return;
 	}
-	walk_feed(&e->author, a);
+	gp_dmarc_walk_feed(&e->author, a);
 	if (e->author.n > 0) {
 		use_record(e, &e->author.found[0]);
 	} else if (e->q.discovery == GP_DMARC_PSL) {
@@ -447,32 +370,32 @@ feed_author(struct gp_dmarc_eval *e, const struct gp_dns_answer *a)
 static void
 feed_suffix(struct gp_dmarc_eval *e, const struct gp_dns_answer *a)
 {
-	struct found *f = &e->author.found[0];
-	bool several;
+	struct gp_dmarc_found *f = &e->author.found[0];
+	enum gp_rc rc = gp_dmarc_walk_record(a, &f->record);
 
 	f->name = e->author.target;
-	if (one_record(a, &f->record, &several) == GP_OK)
+	if (rc == GP_OK)
 		use_record(e, f);
 	else
 		finish(e, GP_DMARC_R_NONE,
-		    several ? "there are several records"
-			    : "no record was found");
+		    rc == GP_PERM ? "there are several records"
+				  : "no record was found");
 }
 
 static void
 feed_other(struct gp_dmarc_eval *e, const struct gp_dns_answer *a)
 {
-	walk_feed(&e->other, a);
+	gp_dmarc_walk_feed(&e->other, a);
 	if (e->other.target != NULL)
 		return;
-	if (strcmp(walk_organization(&e->other), e->out.org_domain) == 0)
+	if (strcmp(gp_dmarc_walk_organization(&e->other), e->out.org_domain) ==
+	    0)
 		align(e, &e->identifiers[e->at]);
 	e->at++;
 	align_next(e);
 }
 
-/* -- events
- * ------------------------------------------------------------------------ */
+/* -- events --------------------------------------------------------------- */
 
 struct gp_dmarc_eval *
 gp_dmarc_eval_new(struct gp_arena *arena, const struct gp_dmarc_query *q)
@@ -483,15 +406,8 @@ gp_dmarc_eval_new(struct gp_arena *arena, const struct gp_dmarc_query *q)
 	e->arena = arena;
 	e->identifiers = gp_arena_alloc(arena,
 	    GP_DMARC_IDENTIFIERS_MAX * sizeof(*e->identifiers));
-	if (q->spf != NULL)
-		add_identifier(e, q->spf, true);
-	for (size_t i = 0; i < q->n_dkim; i++)
-		if (is_related(q->dkim[i], q->author))
-			add_identifier(e, q->dkim[i], false);
-	for (size_t i = 0; i < q->n_dkim; i++)
-		if (!is_related(q->dkim[i], q->author))
-			add_identifier(e, q->dkim[i], false);
-	walk_begin(&e->author, q->author);
+	add_identifiers(e);
+	gp_dmarc_walk_begin(&e->author, q->author);
 	return e;
 }
 
@@ -501,26 +417,33 @@ target_of(const struct gp_dmarc_eval *e)
 	return e->stage == ALIGNWALK ? e->other.target : e->author.target;
 }
 
+/* False: no such name can be, "_dmarc." makes it too long. */
+static bool
+make_question(const struct gp_dmarc_eval *e, struct gp_dns_question *out)
+{
+	const char *prefix = e->stage == EXISTENCE ? "" : "_dmarc.";
+	const char *name = e->stage == EXISTENCE ? e->q.author : target_of(e);
+	int n;
+
+	out->type = e->stage == EXISTENCE ? GP_DNS_A : GP_DNS_TXT;
+	n = snprintf(out->name, sizeof(out->name), "%s%s", prefix, name);
+	return n > 0 && (size_t)n < sizeof(out->name);
+}
+
 bool
 gp_dmarc_next(struct gp_dmarc_eval *e, struct gp_dns_question *out)
 {
-	int n;
+	static const struct gp_dns_answer no_such_name = { .rc = GP_NONE,
+		.nxdomain = true };
 
-	if (e->stage == DONE)
-		return false;
-	if (e->stage == EXISTENCE) {
-		out->type = GP_DNS_A;
-		(void)snprintf(out->name, sizeof(out->name), "%s", e->q.author);
-	} else {
-		out->type = GP_DNS_TXT;
-		n = snprintf(out->name, sizeof(out->name), "_dmarc.%s",
-		    target_of(e));
-		/* a name that is too long has no record; "" is never asked */
-		if (n < 0 || (size_t)n >= sizeof(out->name))
-			out->name[0] = '\0';
+	while (e->stage != DONE) {
+		if (make_question(e, out)) {
+			e->out.queries++;
+			return true;
+		}
+		gp_dmarc_feed(e, &no_such_name);
 	}
-	e->out.queries++;
-	return true;
+	return false;
 }
 
 /* No answer: what depends on it stays open. */
@@ -532,6 +455,8 @@ feed_trouble(struct gp_dmarc_eval *e, const struct gp_dns_answer *a)
 	if (e->stage == ALIGNWALK) {
 		e->at++;
 		align_next(e);
+	} else if (e->stage == WALK && is_pass(e)) {
+		begin_existence(e);
 	} else if (e->stage == EXISTENCE) {
 		e->exists = true;
 		conclude(e);
@@ -552,7 +477,7 @@ gp_dmarc_feed(struct gp_dmarc_eval *e, const struct gp_dns_answer *a)
 		feed_author(e, a);
 		break;
 	case WALK:
-		walk_feed(&e->author, a);
+		gp_dmarc_walk_feed(&e->author, a);
 		if (e->author.target == NULL)
 			end_walk(e);
 		break;

@@ -9,8 +9,11 @@
  * Any question that DNS does not answer makes the result temperror: neither
  * pass nor fail (RFC 9989 5.3.6), unless an identifier is aligned without it.
  *
+ * By public suffix list a record means what RFC 7489 says: p= is required and
+ * np= unknown.  But t=y is heeded, since the Domain Owner asks for it.
+ *
  * Source:   RFC 9989 sections 4.4, 4.10 and 5.3; for GP_DMARC_PSL RFC 7489
- *           sections 3.2 and 6.6.3.
+ *           sections 3.1, 3.2 and 6.6.3.
  * Purity:   pure.
  * Threads:  reentrant.
  */
@@ -22,9 +25,8 @@
 #include "core/dnsmsg.h"
 #include "core/policy.h"
 
-/* Questions of one walk (RFC 9989 4.10), and how many different identifiers
- * are looked at: those that may be aligned at first sight come first. */
-#define GP_DMARC_WALK_MAX        8
+/* How many different identifiers are looked at: that of SPF, and those of DKIM
+ * that have most labels in common with the author. */
 #define GP_DMARC_IDENTIFIERS_MAX 10
 
 enum gp_dmarc_result {
@@ -51,6 +53,8 @@ struct gp_dmarc_query {
 	enum gp_dmarc_discovery discovery; /* TREEWALK or PSL */
 	gp_dmarc_suffix_fn suffix;         /* for PSL */
 	const void *suffix_arg;
+	bool every; /* go on after a pass, until spf_aligned and dkim_aligned
+	             * are both known (RFC 9990 reports each) */
 };
 
 struct gp_dmarc_outcome {
@@ -63,6 +67,7 @@ struct gp_dmarc_outcome {
 	struct gp_dmarc_record record;
 	enum gp_dmarc_request policy; /* effective: p, sp or np, after t= */
 	enum gp_dmarc_request asked;  /* the same before t= */
+	/* after a pass the other one may be left open, unless `every` */
 	bool spf_aligned;
 	bool dkim_aligned;
 	const char *aligned; /* an identifier that is; NULL with FAIL */
@@ -75,7 +80,8 @@ struct gp_dmarc_eval;
 struct gp_dmarc_eval *
 gp_dmarc_eval_new(struct gp_arena *arena, const struct gp_dmarc_query *q);
 
-/* gp_dmarc_next - false: the outcome stands. */
+/* gp_dmarc_next - false: the outcome stands.  A name that can not be asked for
+ * never comes up: no record can be there. */
 bool gp_dmarc_next(struct gp_dmarc_eval *e, struct gp_dns_question *out);
 void gp_dmarc_feed(struct gp_dmarc_eval *e, const struct gp_dns_answer *a);
 

@@ -29,15 +29,6 @@ next_tag(struct gp_str *rest, struct gp_str *name, struct gp_str *value)
 	return true;
 }
 
-static bool
-is_printable(struct gp_str s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!gp_is_print(s.p[i]))
-			return false;
-	return true;
-}
-
 /* -- values -------------------------------------------------------------- */
 
 static enum gp_dmarc_request
@@ -66,29 +57,65 @@ gp_dmarc_request_name(enum gp_dmarc_request r)
 	return "";
 }
 
-/* "scheme:rest" (RFC 3986 section 3), and for mailto an "@" in it. */
+static bool
+is_scheme(struct gp_str s)
+{
+	if (s.n == 0 || !gp_is_alpha(s.p[0]))
+		return false;
+	for (size_t i = 1; i < s.n; i++)
+		if (!gp_is_alnum(s.p[i]) && s.p[i] != '+' && s.p[i] != '-' &&
+		    s.p[i] != '.')
+			return false;
+	return true;
+}
+
+/* The characters of RFC 3986 but "!", which must be encoded here; "," and ";"
+ * never come so far. */
+static bool
+is_uri_text(struct gp_str s)
+{
+	static const char marks[] = "-._~:/?#[]@$&'()*+=";
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (gp_is_alnum(s.p[i]) ||
+		    memchr(marks, s.p[i], sizeof(marks) - 1) != NULL)
+			continue;
+		if (s.p[i] != '%' || s.n - i < 3 ||
+		    gp_hex_value(s.p[i + 1]) < 0 ||
+		    gp_hex_value(s.p[i + 2]) < 0)
+			return false;
+	}
+	return true;
+}
+
+/* obs-dmarc-report-size without its "!". */
+static bool
+is_size(struct gp_str s)
+{
+	if (s.n > 1 && memchr("kmgtKMGT", s.p[s.n - 1], 8) != NULL)
+		s.n--;
+	for (size_t i = 0; i < s.n; i++)
+		if (!gp_is_digit(s.p[i]))
+			return false;
+	return s.n > 0;
+}
+
+/* dmarc-uri or obs-dmarc-uri; of a mailto one that a report could go to. */
 static bool
 is_uri(struct gp_str s)
 {
-	size_t colon = gp_str_find(s, ':');
-	struct gp_str scheme = gp_str_n(s.p, colon);
-	struct gp_str rest;
+	struct gp_str size = s;
+	struct gp_str rest = gp_str_split(&size, '!');
+	struct gp_str scheme = gp_str_split(&rest, ':');
+	size_t at;
 
-	if (colon == s.n || colon == 0 || !gp_is_alpha(s.p[0]))
+	if ((size.p != NULL && !is_size(size)) || rest.n == 0 ||
+	    !is_scheme(scheme) || !is_uri_text(rest))
 		return false;
-	for (size_t i = 1; i < colon; i++)
-		if (!gp_is_alnum(s.p[i]) && strchr("+-.", s.p[i]) == NULL)
-			return false;
-	rest = gp_str_n(s.p + colon + 1, s.n - colon - 1);
-	/* the size that RFC 7489 allowed is no part of it */
-	rest.n = gp_str_find(rest, '!');
-	for (size_t i = 0; i < rest.n; i++)
-		if (!gp_is_print(rest.p[i]) || rest.p[i] == ' ')
-			return false;
 	if (!gp_str_eq_nocase(scheme, GP_STR("mailto")))
-		return rest.n > 0;
-	colon = gp_str_find(rest, '@');
-	return colon > 0 && colon + 1 < rest.n;
+		return true;
+	at = gp_str_find(rest, '@');
+	return at > 0 && at + 1 < rest.n;
 }
 
 static bool
@@ -103,12 +130,11 @@ has_uri(struct gp_str list)
 /* -- tags ---------------------------------------------------------------- */
 
 static void
-take_request(struct gp_dmarc_record *r, enum gp_dmarc_request *to,
-    struct gp_str value)
+take_request(enum gp_dmarc_request *to, bool *invalid, struct gp_str value)
 {
 	*to = read_request(value);
 	if (*to == GP_DMARC_ABSENT)
-		r->invalid = true;
+		*invalid = true;
 }
 
 static void
@@ -120,14 +146,19 @@ take_psd(struct gp_dmarc_record *r, struct gp_str value)
 		r->psd = GP_DMARC_PSD_N;
 }
 
+/* Blanks around the commas may be tabs; other control characters and 8-bit
+ * ones make it no value. */
 static void
 take_rua(struct gp_dmarc_record *r, struct gp_str value)
 {
+	for (size_t i = 0; i < value.n; i++)
+		if (!gp_is_print(value.p[i]) && value.p[i] != '\t')
+			return;
 	r->rua = value;
 	r->has_rua = has_uri(value);
 }
 
-/* The tags that mean something to us; of two equal ones the first counts. */
+/* The tags that mean something to us. */
 enum tag { P, SP, NP, ADKIM, ASPF, T, PSD, RUA, TAGS };
 static const char *const tag_names[TAGS] = {
 	[P] = "p",
@@ -145,13 +176,13 @@ take(struct gp_dmarc_record *r, enum tag tag, struct gp_str value)
 {
 	switch (tag) {
 	case P:
-		take_request(r, &r->p, value);
+		take_request(&r->p, &r->invalid, value);
 		break;
 	case SP:
-		take_request(r, &r->sp, value);
+		take_request(&r->sp, &r->invalid, value);
 		break;
 	case NP:
-		take_request(r, &r->np, value);
+		take_request(&r->np, &r->invalid_np, value);
 		break;
 	case ADKIM:
 		r->strict_dkim = gp_str_eq_nocase(value, GP_STR("s"));
@@ -186,7 +217,7 @@ gp_dmarc_record_parse(struct gp_str txt, struct gp_dmarc_record *out)
 	    !gp_str_eq(value, GP_STR("DMARC1")))
 		return GP_NONE;
 	while (rest.p != NULL) {
-		if (!next_tag(&rest, &name, &value) || !is_printable(value))
+		if (!next_tag(&rest, &name, &value))
 			continue;
 		for (unsigned t = 0; t < TAGS; t++) {
 			if (seen[t] ||

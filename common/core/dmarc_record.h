@@ -4,7 +4,9 @@
  *
  * Unknown tags are ignored and a broken value is as if its tag were absent;
  * what must not be forgiven (a wrong policy) is kept as a fact, since the RFC
- * makes it depend on rua=.
+ * makes it depend on rua=.  Names of tags and all values but that of v= are
+ * read in any case, as ABNF strings are.  Of two equal tags the first counts,
+ * the second is the error.
  *
  * Source:   RFC 9989 sections 4.7, 4.8 and 4.10.1.
  * Purity:   pure.
@@ -31,12 +33,13 @@ enum gp_dmarc_psd { GP_DMARC_PSD_U, GP_DMARC_PSD_N, GP_DMARC_PSD_Y };
 
 struct gp_dmarc_record {
 	enum gp_dmarc_request p, sp, np;
-	bool invalid;     /* p=, sp= or np= is there and no policy */
+	bool invalid;     /* p= or sp= is there and no policy */
+	bool invalid_np;  /* np= is there and no policy */
 	bool strict_dkim; /* adkim=s */
 	bool strict_spf;  /* aspf=s */
 	bool testing;     /* t=y */
 	enum gp_dmarc_psd psd;
-	struct gp_str rua; /* the value as it stands; empty: none */
+	struct gp_str rua; /* the value: printable or HTAB; empty: none */
 	bool has_rua;      /* it has at least one URI of valid form */
 };
 

@@ -1,6 +1,8 @@
 /* DMARC from records and identifiers to result and policy. */
 #include "core/dmarc.h"
 
+#include "core/dmarc_walk.h"
+
 #include "core/domain.h"
 
 #include <setjmp.h>
