@@ -4,6 +4,7 @@
 #include "base/xalloc.h"
 #include "core/direction.h"
 #include "core/dkim_result.h"
+#include "core/dmarc.h"
 #include "core/fragile.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
@@ -55,6 +56,14 @@ static words dkim_results = {
 	[GP_DKIM_TEMPERROR] = "temperror",
 	[GP_DKIM_PERMERROR] = "permerror",
 };
+static words dmarc_results = {
+	[GP_DMARC_R_NONE] = "none",
+	[GP_DMARC_R_PASS] = "pass",
+	[GP_DMARC_R_FAIL] = "fail",
+	[GP_DMARC_R_TEMPERROR] = "temperror",
+	[GP_DMARC_R_PERMERROR] = "permerror",
+};
+static words sealers = { "spf", "dkim" };
 static words signing_outcomes = { "signed", "kept", "unsigned", "refused" };
 static words fragile_kinds = {
 	[GP_FRAGILE_LONG_LINE] = "long-line",
@@ -159,6 +168,23 @@ static const struct family families[GP_METRICS] = {
 	    .help = "Signing keys of the policy in force.",
 	    .label = "state",
 	    .values = key_states },
+	[GP_M_DMARC_RESULTS] = { .name = "gatepost_dmarc_results_total",
+	    .kind = COUNTER,
+	    .help = "DMARC results of inbound messages.",
+	    .label = "result",
+	    .values = dmarc_results },
+	[GP_M_DMARC_DIFFERENCES] = { .name = "gatepost_dmarc_differences_total",
+	    .kind = COUNTER,
+	    .help = "Messages that the tree walk and the public suffix list"
+		    " judge differently." },
+	[GP_M_DMARC_SECONDS] = { .name = "gatepost_dmarc_check_seconds",
+	    .kind = HISTOGRAM,
+	    .help = "Time that one DMARC check took." },
+	[GP_M_DMARC_UNSEALED] = { .name = "gatepost_dmarc_unsealed_total",
+	    .kind = COUNTER,
+	    .help = "Inbound messages without sealed results of a filter.",
+	    .label = "filter",
+	    .values = sealers },
 	[GP_M_DNS_CACHE] = { .name = "gatepost_dns_cache_total",
 	    .kind = COUNTER,
 	    .help = "DNS questions by how the cache met them.",

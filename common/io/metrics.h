@@ -38,6 +38,11 @@ enum gp_metric {
 	GP_M_DKIM_FRAGILE,     /* counter by enum gp_fragile */
 	GP_M_DKIM_KEY_CACHE,   /* counter: hit, miss */
 	GP_M_DKIM_KEYS,        /* gauge: active, staged, retired, promoted */
+	/* DMARC */
+	GP_M_DMARC_RESULTS,     /* counter by enum gp_dmarc_result */
+	GP_M_DMARC_DIFFERENCES, /* counter: tree walk and list differ */
+	GP_M_DMARC_SECONDS,     /* histogram, us observed */
+	GP_M_DMARC_UNSEALED,    /* counter: no results of spf, of dkim */
 	/* DNS */
 	GP_M_DNS_CACHE,       /* counter: hit, miss, shared (in flight) */
 	GP_M_DNS_ANSWERS,     /* counter: ok, nodata, nxdomain, temporary */

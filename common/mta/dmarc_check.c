@@ -1,0 +1,140 @@
+/* See dmarc_check.h. */
+#include "mta/dmarc_check.h"
+
+#include "base/xalloc.h"
+#include "core/logfmt.h"
+#include "io/clock.h"
+#include "io/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct gp_dmarc_outcome
+evaluate(const struct gp_dmarc_query *q, struct gp_dns_scope *scope,
+    struct gp_arena *arena)
+{
+	struct gp_dmarc_eval *e = gp_dmarc_eval_new(arena, q);
+	struct gp_dns_question question;
+
+	while (gp_dmarc_next(e, &question)) {
+		struct gp_dns_answer a;
+
+		gp_dns_query(scope, question.name, question.type, &a);
+		gp_dmarc_feed(e, &a);
+	}
+	return *gp_dmarc_outcome(e);
+}
+
+/* What the two ways of discovery can differ in. */
+static bool
+differ(const struct gp_dmarc_outcome *a, const struct gp_dmarc_outcome *b)
+{
+	if (a->result != b->result)
+		return true;
+	return (a->result == GP_DMARC_R_PASS || a->result == GP_DMARC_R_FAIL) &&
+	       (a->policy != b->policy ||
+		   strcmp(a->policy_domain, b->policy_domain) != 0);
+}
+
+static const char *
+domain_text(const struct gp_dmarc_outcome *o)
+{
+	return o->policy_domain == NULL ? "" : o->policy_domain;
+}
+
+static void
+log_difference(const char *author, const struct gp_dmarc_outcome *walk,
+    const struct gp_dmarc_outcome *list)
+{
+	struct gp_logline line;
+
+	gp_logline_start(&line, gp_str(""));
+	gp_logline_adds(&line, "dmarc-discovery", "differs");
+	gp_logline_adds(&line, "header-from", author);
+	gp_logline_adds(&line, "treewalk", gp_dmarc_result_name(walk->result));
+	gp_logline_adds(&line, "treewalk-domain", domain_text(walk));
+	gp_logline_adds(&line, "treewalk-policy",
+	    gp_dmarc_request_name(walk->policy));
+	gp_logline_adds(&line, "psl", gp_dmarc_result_name(list->result));
+	gp_logline_adds(&line, "psl-domain", domain_text(list));
+	gp_logline_adds(&line, "psl-policy",
+	    gp_dmarc_request_name(list->policy));
+	gp_log(GP_LOG_INFO, "%s", line.text);
+}
+
+/* Trouble with the DNS is no difference between ways of discovery. */
+static void
+compare(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
+    struct gp_dmarc_query q, const struct gp_dmarc_outcome *acted)
+{
+	struct gp_dmarc_outcome other;
+
+	q.discovery = GP_DMARC_PSL;
+	other = evaluate(&q, scope, c->arena);
+	if (acted->result == GP_DMARC_R_TEMPERROR ||
+	    other.result == GP_DMARC_R_TEMPERROR || !differ(acted, &other))
+		return;
+	gp_metrics_add(c->metrics, GP_M_DMARC_DIFFERENCES, 0, 1);
+	log_difference(q.author, acted, &other);
+}
+
+struct gp_dmarc_outcome
+gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
+    const char *author, const struct gp_dmarc_inputs *in)
+{
+	const int64_t start_us = gp_clock_us();
+	const struct gp_dmarc_query q = { .author = author,
+		.spf = in->spf_pass,
+		.n_dkim = in->n_dkim_pass,
+		.dkim = in->dkim_pass,
+		.discovery = c->how->discovery == GP_DMARC_PSL
+		                 ? GP_DMARC_PSL
+		                 : GP_DMARC_TREEWALK,
+		.suffix = gp_psl_organization,
+		.suffix_arg = c->psl };
+	struct gp_dmarc_outcome out = evaluate(&q, scope, c->arena);
+
+	if (out.record.rua.n > 0) /* an answer's, which the scope takes back */
+		out.record.rua = gp_arena_dup(c->arena, out.record.rua);
+	if (c->how->discovery == GP_DMARC_BOTH)
+		compare(c, scope, q, &out);
+	gp_metrics_add(c->metrics, GP_M_DMARC_RESULTS, (unsigned)out.result, 1);
+	gp_metrics_observe(c->metrics, GP_M_DMARC_SECONDS,
+	    gp_clock_us() - start_us);
+	return out;
+}
+
+/* -- opened with the policy ------------------------------------------------ */
+
+enum gp_rc
+gp_dmarc_tables_open(const struct gp_config *config,
+    const struct gp_dmarc_tables *old, struct gp_dmarc_tables **out,
+    struct gp_problems *problems)
+{
+	const struct gp_dmarc_checking *how = &gp_config_globals(config)->dmarc;
+	struct gp_dmarc_tables *t = gp_xcalloc(1, sizeof(*t));
+	struct gp_err err;
+
+	*out = NULL;
+	if (how->discovery != GP_DMARC_TREEWALK &&
+	    gp_psl_load(NULL, &t->psl, &err) != GP_OK) {
+		gp_problems_add(problems, (struct gp_origin){ .file = NULL },
+		    "dmarc.discovery: %s", err.msg);
+		gp_dmarc_tables_close(t);
+		return GP_PERM;
+	}
+	t->known =
+	    old != NULL ? gp_dmarc_known_ref(old->known) : gp_dmarc_known_new();
+	*out = t;
+	return GP_OK;
+}
+
+void
+gp_dmarc_tables_close(struct gp_dmarc_tables *t)
+{
+	if (t == NULL)
+		return;
+	gp_psl_free(t->psl);
+	gp_dmarc_known_unref(t->known);
+	free(t);
+}
