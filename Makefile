@@ -49,7 +49,7 @@ TSAN     := $(SAN) -fsanitize=thread
 FUZZ     := $(SAN) -fsanitize=fuzzer-no-link,address,undefined \
             -fno-sanitize-recover=all
 DEFS      = -DGP_VERSION='"$(VERSION)"'
-LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -lsystemd -pthread
+LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -llmdb -lsystemd -pthread
 
 LIB_SRC  := $(wildcard common/base/*.c common/core/*.c common/io/*.c \
               common/mta/*.c)
@@ -151,7 +151,7 @@ check: setup-check
 tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
     test_control% test_metrics% test_policy% test_milter_% test_spf_check \
     test_crypto% test_key_cache% test_dkim_check% test_dkim_keys% \
-    test_dkim_libopendkim% test_dkim_signer%,$(UNIT)))
+    test_dkim_libopendkim% test_dkim_signer% test_record_store%,$(UNIT)))
 	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
 
 demo: setup-demo

@@ -10,7 +10,8 @@
 set -u
 
 build="gcc libc6-dev libmilter-dev libspf2-dev libopendkim-dev libc-ares-dev
-	libconfuse-dev libidn2-dev libpsl-dev libssl-dev libsystemd-dev"
+	libconfuse-dev libidn2-dev liblmdb-dev libpsl-dev libssl-dev
+	libsystemd-dev"
 # Postfix and a real name server, the language of the test scripts, and what
 # makes their keys
 servers="postfix nsd python3 openssl"

@@ -65,6 +65,7 @@ home_of() {
 	opendkim) echo common/mta/dkim_libopendkim.c ;;
 	libpsl) echo common/io/psl.c ;;
 	openssl) echo common/io/crypto.c ;;
+	lmdb) echo common/io/record_env.c ;;
 	*) ;;
 	esac
 }
