@@ -123,6 +123,8 @@ $(O)/tsan/bin/test_%: $(O)/tsan/tests/unit/test_%.o \
 # keys, and a second opinion
 $(O)/fuzz/bin/fuzz_dkim_check: $(O)/fuzz/tests/support/dkim_pem.o \
     $(O)/fuzz/tests/support/dkim_naive.o
+$(O)/fuzz/bin/fuzz_dmarc: $(O)/fuzz/tests/support/dmarc_naive.o \
+    $(O)/fuzz/tests/support/dmarc_case.o $(O)/fuzz/tests/support/dmarc_check.o
 $(O)/fuzz/bin/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"

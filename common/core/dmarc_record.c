@@ -92,7 +92,10 @@ is_uri_text(struct gp_str s)
 static bool
 is_size(struct gp_str s)
 {
-	if (s.n > 1 && memchr("kmgtKMGT", s.p[s.n - 1], 8) != NULL)
+	static const char units[] = "kmgt";
+
+	if (s.n > 1 &&
+	    memchr(units, gp_lower(s.p[s.n - 1]), sizeof(units) - 1) != NULL)
 		s.n--;
 	for (size_t i = 0; i < s.n; i++)
 		if (!gp_is_digit(s.p[i]))
