@@ -128,7 +128,8 @@ $(O)/fuzz/bin/fuzz_dmarc: $(O)/fuzz/tests/support/dmarc_naive.o \
 $(O)/fuzz/bin/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
-	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer,address,undefined -o $@ \
+	    $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 .SECONDARY: $(BENCHES:%=$(O)/obj/tests/bench/%.o)
 $(O)/bench/%: $(O)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(O)/obj/%.o) \
