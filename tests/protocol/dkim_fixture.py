@@ -141,12 +141,12 @@ class Judged:
 
 def send(session, raw, client="192.0.2.1", sender="<bounce@shop.example>", login=None,
          rcpts=("<ann@receiver.example>",), chunk=65535, fold=b"\n", greet=True,
-         queue_id="4QUEUE1ID", name=None):
+         queue_id="4QUEUE1ID", name=None, helo="client.example"):
     """A whole message on this session; what came of it."""
     mail = raw if isinstance(raw, Mail) else Mail(raw)
     if greet:
         session.connect(client, name)
-        session.helo("client.example")
+        session.helo(helo)
     # libmilter keeps the macros of a stage until others come
     session.mail(sender, dict(APP, auth_authen=login) if login else {"mail_mailer": "smtp"})
     for rcpt in rcpts:
