@@ -126,13 +126,13 @@ align_same(struct gp_dmarc_eval *e)
 }
 
 /* Does the mechanism that it stands for allow other names than the author's,
- * and is it not known to be aligned yet? */
+ * and is it not known to be aligned yet?  Only DKIM has several. */
 static bool
 is_open(const struct gp_dmarc_eval *e, const struct identifier *id)
 {
 	const struct gp_dmarc_record *r = &e->policy->record;
 
-	return (id->spf && !r->strict_spf && !e->out.spf_aligned) ||
+	return (id->spf && !r->strict_spf) ||
 	       (id->dkim && !r->strict_dkim && !e->out.dkim_aligned);
 }
 

@@ -39,7 +39,7 @@ struct gp_dmarc_record {
 	bool strict_spf;  /* aspf=s */
 	bool testing;     /* t=y */
 	enum gp_dmarc_psd psd;
-	struct gp_str rua; /* the value: printable or HTAB; empty: none */
+	struct gp_str rua; /* part of the text: printable, HTAB; empty: none */
 	bool has_rua;      /* it has at least one URI of valid form */
 };
 

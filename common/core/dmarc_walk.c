@@ -91,12 +91,10 @@ gp_dmarc_walk_policy(const struct gp_dmarc_walk *w)
 {
 	const char *org = gp_dmarc_walk_organization(w);
 
-	if (w->n == 0 || strcmp(w->found[0].name, w->start) == 0)
-		return w->n == 0 ? NULL : &w->found[0];
 	for (size_t i = 0; i < w->n; i++)
 		if (strcmp(w->found[i].name, org) == 0)
 			return &w->found[i];
-	/* a name below a PSD that has no record of its own: the PSD's, with
-	 * which the walk ended */
-	return &w->found[w->n - 1];
+	/* an organization without a record is below a PSD, and the walk ended
+	 * with the PSD's */
+	return w->n > 0 ? &w->found[w->n - 1] : NULL;
 }

@@ -41,9 +41,9 @@ void gp_dmarc_walk_feed(struct gp_dmarc_walk *w, const struct gp_dns_answer *a);
  * never NULL. */
 const char *gp_dmarc_walk_organization(const struct gp_dmarc_walk *w);
 
-/* gp_dmarc_walk_policy - whose record applies to `start`, when the walk is
- * over: its own, that of its Organizational Domain or that of the Public
- * Suffix Domain above; NULL when there is none. */
+/* gp_dmarc_walk_policy - whose record applies to a `start` that has none of its
+ * own, when the walk is over: that of its Organizational Domain or that of the
+ * Public Suffix Domain above; NULL when there is none. */
 const struct gp_dmarc_found *
 gp_dmarc_walk_policy(const struct gp_dmarc_walk *w);
 

@@ -341,6 +341,9 @@ static const struct ask_row ask_rows[] = {
 	{ "4.10.1", "np as sp: it does not matter whether he exists",
 	    A(V "p=none; sp=reject; np=reject"), "m.a.example", NULL, "", false,
 	    3 },
+	{ "A.4", "a name at or below his _dmarc shows that he does",
+	    A(V "p=none; np=reject") "x._dmarc.m.a.example t\n", "m.a.example",
+	    NULL, "", false, 3 },
 	{ "4.10.1", "np other than sp: it does", A(V "p=none; np=reject"),
 	    "m.a.example", NULL, "", false, 4 },
 };
