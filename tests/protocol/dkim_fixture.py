@@ -88,6 +88,19 @@ def settings(dns, **more):
     return out
 
 
+def edited(fields, last, leading=True):
+    """The fields [(name, all after the colon)] after these changes."""
+    fields = [(n, v) for n, v in fields]
+    for number, name, value in last.changed:
+        at = [i for i, (n, _) in enumerate(fields)
+              if n.decode("latin-1").lower() == name.lower()][number - 1]
+        fields[at] = None if not value else (fields[at][0], value.encode())
+        fields = [f for f in fields if f]
+    for index, name, value in last.inserted:
+        fields.insert(index, (name.encode(), (("" if leading else " ") + value).encode()))
+    return fields
+
+
 class Mail:
     """A message in parts: fields [(name, all after the colon)], folds as
     "\\n" before white space, and the body with CRLF."""
@@ -104,14 +117,7 @@ class Mail:
 
     def edited(self, last, leading=True):
         """The octets that an MTA delivers after these changes."""
-        fields = [(n, v) for n, v in self.fields]
-        for number, name, value in last.changed:
-            at = [i for i, (n, _) in enumerate(fields)
-                  if n.decode("latin-1").lower() == name.lower()][number - 1]
-            fields[at] = None if not value else (fields[at][0], value.encode())
-            fields = [f for f in fields if f]
-        for index, name, value in last.inserted:
-            fields.insert(index, (name.encode(), (("" if leading else " ") + value).encode()))
+        fields = edited(self.fields, last, leading)
         head = b"\n".join(n + b":" + v for n, v in fields)
         return re.sub(rb"\r?\n", b"\r\n", head) + b"\r\n\r\n" + self.body
 

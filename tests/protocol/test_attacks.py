@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Public attack cases against mail authentication, as far as SPF and DKIM go:
-what the sender's path is taken for, which domains show a pass, and what never
-stands in a field of ours."""
+"""Public attack cases against mail authentication: what the sender's path is
+taken for, which domains show a pass, what never stands in a field of ours, and
+what the chain of three makes of it and does about it."""
 import importlib.util
 import json
 import os
@@ -17,12 +17,15 @@ import lab_dns
 import lab_gatepost
 import lab_tap
 import miltermta
+from dkim_fixture import edited
 
 FOLDER = pathlib.Path(lab_base.SUITES, "attacks")
 ID = "mx.receiver.example"
+CHAIN = ("spf", "dkim", "dmarc")
 SPF_CASES = ("A01", "A02", "A03", "A04", "A05", "A06", "A07")
 GOOD = {"mail_from": "<any@attacker.example>", "client_ip": "192.0.2.66",
         "helo": "mail.attacker.example", "rcpt_to": ["<user@receiver.example>"]}
+HEADERS = [(n.encode(), v.encode()) for n, v in miltermta.HEADERS]
 tap = lab_tap.Tap()
 
 
@@ -43,13 +46,19 @@ def parts(raw):
 
 
 def send(path, case, fields, body=b"Hello.\r\n"):
+    return send_and_edit(path, case, fields, body)[0]
+
+
+def send_and_edit(path, case, fields, body):
+    """The last answer, and the fields that it leaves."""
     with miltermta.Session(path) as s:
         s.connect(case["client_ip"], case.get("client_name"))
         s.helo(case["helo"])
         s.mail(case["mail_from"])
         for rcpt in case["rcpt_to"]:
             s.rcpt(rcpt)
-        return s.rest(fields, body=body)
+        last = s.rest(fields, body=body)
+        return last, edited(fields, last, bool(s.steps & miltermta.HEADER_LEADING_SPACE))
 
 
 def uncommented(field):
@@ -123,11 +132,93 @@ def run(lab, daemon_name, case, raw):
         judge_spf(what, case, results)
     elif results is not None:
         judge_dkim(what, case, results, dns)
-    good = send(daemon.socket, GOOD, miltermta.HEADERS)
+    good = send(daemon.socket, GOOD, HEADERS)
     word = {"spf": "spf=pass", "dkim": "dkim=none"}[daemon_name]
     tap.ok(good.inserted and word in good.inserted[0][2],
            what + ": the next good message gets its result", repr(good))
     tap.equal(daemon.stop(), 0, what + ": the daemon ends with 0")
+
+
+# -- the chain of three ------------------------------------------------------
+
+class Chain:
+    """One for all cases: they differ in what DNS has, and nothing of it is
+    kept."""
+
+    def __init__(self, lab):
+        self.dns = lab.own(lab_dns.DnsServer(ttl=0))
+        self.daemons = {}
+        for name in CHAIN:
+            self.daemons[name] = lab_gatepost.Daemon(
+                lab, self.settings("enforce"), lab_gatepost.binary(name, "asan"), name=name,
+                label="chain-" + name, beside=self.daemons.get("spf"))
+
+    def settings(self, mode):
+        return {"authserv-id": ID, "resolver": {"servers": [self.dns.address], "timeout": "1s"},
+                "spf": {"mode": "enforce", "fail": "tag"}, "dmarc": {"mode": mode}}
+
+    def reload(self, mode):
+        self.daemons["dmarc"].set_policy(self.settings(mode))
+        return self.daemons["dmarc"].reload()[0]
+
+    def send(self, case, fields, body=b"Hello.\r\n"):
+        """Each filter sees what the one before it left; the last answer, who
+        gave it, and the fields."""
+        for name in CHAIN:
+            last, fields = send_and_edit(self.daemons[name].socket, case, fields, body)
+            if last.action not in ("continue", "accept"):
+                break
+        return last, name, fields
+
+
+def claim(fields):
+    """Every delivered field that could be ours, unfolded, as text."""
+    return [v.decode("utf-8", "backslashreplace") for n, v in fields
+            if n.lower() == b"authentication-results" and ID.encode() in v.lower()]
+
+
+def judge_dmarc(what, case, field):
+    wanted = case["expect"]["dmarc"]
+    try:
+        dmarc = [r for r in lab_authres.parse(field)[1] if r.method == "dmarc"]
+    except lab_authres.Malformed as e:
+        tap.ok(False, what + ": the field is by RFC 8601", repr(e))
+        return
+    tap.equal(len(dmarc), 1, what + ": one result of DMARC")
+    result, author = dmarc[0].result, dmarc[0].props.get("header.from")
+    tap.ok(result in wanted["result"], "%s: dmarc is %s" % (what, " or ".join(wanted["result"])),
+           repr(dmarc))
+    tap.ok(author in wanted["from_domain"], "%s: the author is %s" % (what, " or ".join(
+        d or "nobody" for d in wanted["from_domain"])), repr(dmarc))
+    if wanted.get("policy"):
+        tap.equal(dmarc[0].props.get("policy.dmarc"), wanted["policy"], what + ": whose policy")
+
+
+def run_chain(chain, case, raw):
+    what = case["id"] + ", chain"
+    chain.dns.zone = lab_dns.Zone(case["dns"])
+    tap.equal(chain.reload("enforce"), "ok", what + ": enforce")
+    fields, body = parts(raw)
+    last, who, _ = chain.send(case, fields, body)
+    actions = case["expect"]["action"]
+    going = "accept" if last.action == "continue" else last.action
+    tap.ok(going in actions, "%s: %s" % (what, " or ".join(actions)), repr(last))
+    if going == "reject":
+        tap.ok(who == "dmarc" and re.match(r"550 5\.7\.1 .*DMARC", last.text),
+               what + ": gatepost-dmarc says why", "%s %r" % (who, last.text))
+    # the results stand in what is delivered, and that it is in monitor mode
+    tap.equal(chain.reload("monitor"), "ok", what + ": monitor")
+    last, _, delivered = chain.send(case, fields, body)
+    tap.equal(last.action, "continue", what + ": delivered in monitor mode")
+    ours = claim(delivered)
+    tap.equal(len(ours), 1, what + ": one field of ours")
+    judge_dmarc(what, case, ours[0])
+    for pattern in case["expect"].get("headers", {}).get("forbid", []):
+        shown = "Authentication-Results: " + uncommented(ours[0])
+        tap.ok(not re.search(pattern, shown), "%s: nothing like %s" % (what, pattern), shown)
+    last, _, delivered = chain.send(GOOD, HEADERS)
+    tap.ok(last.action == "continue" and "spf=pass" in claim(delivered)[0],
+           what + ": the next good message gets its result", repr(last))
 
 
 def as_stored(folder):
@@ -152,6 +243,7 @@ def main():
     if not materialize:
         tap.skip("signed attack cases", lab_dkim.why_not())
     with lab_base.Lab("attacks") as lab:
+        chain = Chain(lab)
         for folder in sorted(p.parent for p in FOLDER.glob("*/case.json")):
             case, raw = materialize(folder) if materialize else as_stored(folder)
             if case["direction"] != "inbound":
@@ -160,6 +252,9 @@ def main():
                 tap.run(case["id"] + " spf", run, lab, "spf", case, raw)
             if materialize:
                 tap.run(case["id"] + " dkim", run, lab, "dkim", case, raw)
+                tap.run(case["id"] + " chain", run_chain, chain, case, raw)
+        for name, daemon in chain.daemons.items():
+            tap.equal(daemon.stop(), 0, "chain: gatepost-%s ends with 0" % name)
     tap.done()
 
 
