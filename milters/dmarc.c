@@ -193,6 +193,11 @@ evaluate(struct gp_msg *m, struct message *dmarc)
 	    gp_dmarc_check(&with, &m->dns, c->author, &dmarc->inputs);
 	c->outcome = &dmarc->outcome;
 	c->signs = signs_of(m, dmarc);
+	c->override = gp_dmarc_override_find(globals(m),
+	    &(struct gp_dmarc_overridable){ .author = c->author,
+		.client = &m->session->connect.client,
+		.header = &dmarc->header },
+	    gp_clock_wall_s());
 	if (dmarc->outcome.result == GP_DMARC_R_PASS)
 		gp_dmarc_known_add(own->known, &m->session->connect.client,
 		    dmarc->outcome.policy_domain, gp_clock_wall_s());

@@ -1,6 +1,12 @@
 /* See dmarc_decide.h. */
 #include "core/dmarc_decide.h"
 
+#include "core/domain.h"
+
+#include <string.h>
+
+#define DAY_S 86400
+
 const char *
 gp_dmarc_reason_name(enum gp_dmarc_reason r)
 {
@@ -19,6 +25,81 @@ gp_dmarc_reason_name(enum gp_dmarc_reason r)
 		break;
 	}
 	return "";
+}
+
+/* -- overrides --------------------------------------------------------- */
+
+static bool
+is_from(const struct gp_strings *from, const char *author)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const char *name = from->v[i];
+		bool below = strncmp(name, "*.", 2) == 0;
+
+		if (below ? gp_domain_is_below(author, name + 2)
+			  : strcmp(author, name) == 0)
+			return true;
+	}
+	return from->n == 0;
+}
+
+static bool
+is_client(const struct gp_prefixes *clients, const struct gp_ip *client)
+{
+	for (size_t i = 0; i < clients->n; i++)
+		if (gp_prefix_has(&clients->v[i], client))
+			return true;
+	return clients->n == 0;
+}
+
+static bool
+has_field(const struct gp_strings *names, const struct gp_header *header)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (gp_header_count(header, gp_str(names->v[i])) > 0)
+			return true;
+	return names->n == 0;
+}
+
+const struct gp_override_policy *
+gp_dmarc_override_find(const struct gp_globals *globals,
+    const struct gp_dmarc_overridable *what, int64_t now_s)
+{
+	for (size_t i = 0; what->author != NULL && i < globals->overrides.n;
+	     i++) {
+		const struct gp_override_policy *o = &globals->overrides.v[i];
+
+		if ((o->until_s == 0 || now_s < o->until_s + DAY_S) &&
+		    is_from(&o->from, what->author) &&
+		    is_client(&o->clients, what->client) &&
+		    has_field(&o->header, what->header))
+			return o;
+	}
+	return NULL;
+}
+
+/* The recipient's policy with the override's words over its own. */
+static struct gp_dmarc_policy
+with_override(const struct gp_dmarc_policy *policy,
+    const struct gp_override_policy *o)
+{
+	static const enum gp_dmarc_reject rejects[] = {
+		[GP_OVERRIDE_NEVER] = GP_DMARC_NEVER,
+		[GP_OVERRIDE_CORROBORATED] = GP_DMARC_CORROBORATED,
+		[GP_OVERRIDE_ALWAYS] = GP_DMARC_ALWAYS,
+	};
+	static const enum gp_disposition quarantines[] = {
+		[GP_OVERRIDE_TAG] = GP_DO_TAG,
+		[GP_OVERRIDE_HOLD] = GP_DO_HOLD,
+		[GP_OVERRIDE_REJECT] = GP_DO_REJECT,
+	};
+	struct gp_dmarc_policy out = *policy;
+
+	if (o->reject != GP_OVERRIDE_REJECT_UNSET)
+		out.reject = rejects[o->reject];
+	if (o->quarantine != GP_OVERRIDE_QUARANTINE_UNSET)
+		out.quarantine = quarantines[o->quarantine];
+	return out;
 }
 
 /* -- the decision ------------------------------------------------------------
@@ -104,17 +185,14 @@ asked_to_reject(const struct gp_dmarc_policy *policy,
 	    "nothing is rejected for DMARC here");
 }
 
+/* The domain asks for something. */
 static struct gp_dmarc_decision
-failed(const struct gp_dmarc_policy *policy, const struct gp_dmarc_case *c)
+asked_for_more(const struct gp_dmarc_policy *policy,
+    const struct gp_dmarc_case *c)
 {
 	const struct gp_dmarc_outcome *o = c->outcome;
 	struct gp_dmarc_decision d;
 
-	if (o->policy == GP_DMARC_NONE)
-		return let_through(o->asked == GP_DMARC_NONE
-				       ? GP_DMARC_AS_ASKED
-				       : GP_DMARC_TEST_MODE,
-		    "its policy asks for nothing");
 	if (c->signs.forwarder)
 		return let_through(GP_DMARC_TRUSTED_FORWARDER,
 		    "the client is a listed forwarder");
@@ -126,6 +204,36 @@ failed(const struct gp_dmarc_policy *policy, const struct gp_dmarc_case *c)
 	else if (d.applied == GP_DMARC_REJECT)
 		d.reason = GP_DMARC_LOCAL_POLICY;
 	return d;
+}
+
+static struct gp_dmarc_decision
+overridden(const struct gp_dmarc_policy *policy, const struct gp_dmarc_case *c)
+{
+	const struct gp_override_policy *o = c->override;
+	const struct gp_dmarc_policy words = with_override(policy, o);
+	struct gp_dmarc_decision d;
+
+	if (o->dmarc == GP_OVERRIDE_NONE)
+		return let_through(o->reason, o->label);
+	d = asked_for_more(&words, c);
+	d.comment = o->label;
+	if (d.applied != c->outcome->policy)
+		d.reason = o->reason;
+	return d;
+}
+
+static struct gp_dmarc_decision
+failed(const struct gp_dmarc_policy *policy, const struct gp_dmarc_case *c)
+{
+	const struct gp_dmarc_outcome *o = c->outcome;
+
+	if (o->policy == GP_DMARC_NONE)
+		return let_through(o->asked == GP_DMARC_NONE
+				       ? GP_DMARC_AS_ASKED
+				       : GP_DMARC_TEST_MODE,
+		    "its policy asks for nothing");
+	return c->override == NULL ? asked_for_more(policy, c)
+	                           : overridden(policy, c);
 }
 
 struct gp_dmarc_decision

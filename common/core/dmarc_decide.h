@@ -14,17 +14,8 @@
 #define GP_CORE_DMARC_DECIDE_H
 
 #include "core/dmarc.h"
+#include "core/header.h"
 #include "core/verdict.h"
-
-/* Why what was done is not what was asked for (RFC 9990). */
-enum gp_dmarc_reason {
-	GP_DMARC_AS_ASKED,
-	GP_DMARC_LOCAL_POLICY,
-	GP_DMARC_MAILING_LIST,
-	GP_DMARC_OTHER,
-	GP_DMARC_TEST_MODE,
-	GP_DMARC_TRUSTED_FORWARDER,
-};
 
 /* gp_dmarc_reason_name - "local_policy" ...; "" for AS_ASKED. */
 const char *gp_dmarc_reason_name(enum gp_dmarc_reason r);
@@ -45,21 +36,40 @@ struct gp_dmarc_case {
 	const char *trouble; /* why, when it is NULL */
 	const struct gp_dmarc_outcome *outcome; /* NULL without an author */
 	struct gp_dmarc_signs signs;
+	const struct gp_override_policy *override; /* NULL: none matches */
 };
 
 struct gp_dmarc_decision {
 	enum gp_disposition disposition; /* whatever the mode is */
 	enum gp_dmarc_request applied;   /* none, quarantine or reject */
 	enum gp_dmarc_reason reason;
-	const char *comment; /* a clause; never NULL */
+	const char *comment; /* a clause; "override NAME" where one had its
+	                      * say; never NULL */
 };
+
+/* What an override is looked up by. */
+struct gp_dmarc_overridable {
+	const char *author;         /* NULL: nothing matches */
+	const struct gp_ip *client; /* may be of no family */
+	const struct gp_header *header;
+};
+
+/*
+ * gp_dmarc_override_find - the first override that has not ended at `now_s`
+ * (seconds since 1970) and of which all that is given matches; NULL: none.
+ */
+const struct gp_override_policy *
+gp_dmarc_override_find(const struct gp_globals *globals,
+    const struct gp_dmarc_overridable *what, int64_t now_s);
 
 /*
  * gp_dmarc_decide - for one recipient's policy.  The order: no single Author
  * Domain (no-from, multi-from), temperror; for a fail whose policy is not
- * none: a listed forwarder is let through; quarantine is done by the word
- * `quarantine`; reject by the word `reject`, and where that says no, as
- * quarantine.
+ * none: an override with `dmarc = none` or a listed forwarder lets it through;
+ * quarantine is done by the word `quarantine`; reject by the word `reject`,
+ * and where that says no, as quarantine.  Both words are the override's where
+ * it has them.  With an override the reason is its own, unless what is done is
+ * what was asked for.
  */
 struct gp_dmarc_decision gp_dmarc_decide(const struct gp_dmarc_policy *policy,
     const struct gp_dmarc_case *c);

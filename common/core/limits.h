@@ -63,5 +63,6 @@
 /* -- policy file ------------------------------------------------------- */
 #define GP_CONFIG_FILE_MAX     4194304 /* bytes, 4 MiB */
 #define GP_CONFIG_PROBLEMS_MAX 100     /* problems shown in one run */
+#define GP_OVERRIDES_MAX       1000    /* override blocks */
 
 #endif

@@ -83,8 +83,8 @@ gp_config_unref(struct gp_config *c)
 
 /* Structures and the origins of the values in them, by target. */
 struct shown {
-	const void *target[4];
-	const struct gp_origin *origins[4];
+	const void *target[GP_TARGETS];
+	const struct gp_origin *origins[GP_TARGETS];
 };
 
 static void
@@ -151,6 +151,20 @@ show_block(const struct gp_policy *p, struct shown *s, struct gp_buf *out)
 	}
 }
 
+static void
+show_overrides(const struct gp_overrides *overrides, struct shown *s,
+    struct gp_buf *out)
+{
+	const struct gp_section *section =
+	    gp_section_child(&gp_sections[0], "override");
+
+	for (size_t i = 0; i < overrides->n; i++) {
+		s->target[GP_IN_OVERRIDE] = &overrides->v[i];
+		s->origins[GP_IN_OVERRIDE] = overrides->v[i].origins;
+		show_part(section, overrides->v[i].name, s, out);
+	}
+}
+
 void
 gp_policy_show(const struct gp_policy *p, struct gp_buf *out)
 {
@@ -168,6 +182,7 @@ gp_policy_show(const struct gp_policy *p, struct gp_buf *out)
 		    (i == 0 || section->parent == &gp_sections[0]))
 			show_section(section, section->kind, &s, out);
 	}
+	show_overrides(&p->config->globals.overrides, &s, out);
 	if (p->domain != NULL)
 		show_block(p, &s, out);
 }

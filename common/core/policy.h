@@ -73,6 +73,16 @@ struct gp_dkim_checking {
 enum gp_dmarc_discovery { GP_DMARC_TREEWALK, GP_DMARC_PSL, GP_DMARC_BOTH };
 enum gp_dmarc_reject { GP_DMARC_NEVER, GP_DMARC_CORROBORATED, GP_DMARC_ALWAYS };
 
+/* Why what was done is not what was asked for (RFC 9990). */
+enum gp_dmarc_reason {
+	GP_DMARC_AS_ASKED,
+	GP_DMARC_LOCAL_POLICY,
+	GP_DMARC_MAILING_LIST,
+	GP_DMARC_OTHER,
+	GP_DMARC_TEST_MODE,
+	GP_DMARC_TRUSTED_FORWARDER,
+};
+
 /* How DMARC is checked; the same for every recipient. */
 struct gp_dmarc_checking {
 	enum gp_dmarc_discovery discovery;
@@ -87,6 +97,44 @@ struct gp_dmarc_policy {
 	enum gp_disposition temperror;  /* TAG or TEMPFAIL */
 	enum gp_disposition multi_from; /* several domains, or unreadable */
 	enum gp_disposition no_from;
+};
+
+/* The words of an override; UNSET: as the recipient's policy has it. */
+enum gp_override_reject {
+	GP_OVERRIDE_REJECT_UNSET,
+	GP_OVERRIDE_NEVER,
+	GP_OVERRIDE_CORROBORATED,
+	GP_OVERRIDE_ALWAYS,
+};
+enum gp_override_quarantine {
+	GP_OVERRIDE_QUARANTINE_UNSET,
+	GP_OVERRIDE_TAG,
+	GP_OVERRIDE_HOLD,
+	GP_OVERRIDE_REJECT,
+};
+enum gp_override_dmarc { GP_OVERRIDE_DMARC_UNSET, GP_OVERRIDE_NONE };
+
+/* An exception from DMARC: what is given of from, clients and header, at
+ * least one of them, must match. */
+struct gp_override_policy {
+	const char *name;
+	const char *label;      /* "override NAME" */
+	struct gp_strings from; /* Author Domains, normalised; with "*." in
+	                         * front every name below */
+	struct gp_prefixes clients;
+	struct gp_strings header; /* one of these fields is there */
+	int64_t until_s;          /* 00:00 UTC of its last day, seconds since
+	                           * 1970; 0: it does not end */
+	enum gp_override_reject reject;
+	enum gp_override_quarantine quarantine;
+	enum gp_override_dmarc dmarc; /* NONE: let through */
+	enum gp_dmarc_reason reason;
+	const struct gp_origin *origins; /* by option number */
+	struct gp_origin origin;         /* of the block */
+};
+struct gp_overrides {
+	size_t n; /* at most GP_OVERRIDES_MAX, in order of reading */
+	const struct gp_override_policy *v;
 };
 
 struct gp_resolver_policy {
@@ -120,6 +168,7 @@ struct gp_globals {
 	struct gp_spf_checking spf;
 	struct gp_dkim_checking dkim;
 	struct gp_dmarc_checking dmarc;
+	struct gp_overrides overrides;
 	struct gp_listen_policy listen;
 };
 

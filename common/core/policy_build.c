@@ -12,7 +12,7 @@
 struct node {
 	const struct gp_section *section; /* NULL: unknown, all in it skipped */
 	struct gp_draft *draft;
-	struct gp_part *part; /* NULL: no key and no limit */
+	struct gp_part *part; /* NULL: no key, limit or override */
 	bool again;           /* a second one: its values go nowhere */
 };
 
@@ -172,6 +172,7 @@ open_part(struct builder *b, const struct gp_block *block, struct node *node)
 {
 	struct gp_draft *d = node->draft;
 	struct gp_part *part = gp_arena_alloc(b->scratch, sizeof(*part));
+	size_t most = d == &b->top ? GP_OVERRIDES_MAX : GP_PARTS_MAX;
 
 	part->section = node->section;
 	part->origin = keep(b, block->origin);
@@ -187,10 +188,12 @@ open_part(struct builder *b, const struct gp_block *block, struct node *node)
 			return;
 		}
 	}
-	if (d->n_parts++ == GP_PARTS_MAX)
+	if (d->n_parts++ == most)
 		complain(b, block->origin,
-		    "key or limit: expected at most 100 in one block");
-	if (d->n_parts > GP_PARTS_MAX)
+		    d == &b->top
+			? "override: expected at most 1000"
+			: "key or limit: expected at most 100 in one block");
+	if (d->n_parts > most)
 		return;
 	*d->parts_end = part;
 	d->parts_end = &part->next;
@@ -236,7 +239,7 @@ open_block(struct builder *b, size_t i)
 		unknown(b, parent->section, block->kind, block->origin);
 	else if (!node->section->titled)
 		open_plain(b, block, node);
-	else if (parent->section == TOP)
+	else if (node->section->groups[0]->target == GP_IN_POLICY)
 		open_draft(b, block, node);
 	else
 		open_part(b, block, node);
@@ -258,6 +261,8 @@ target_of(struct builder *b, const struct node *node, enum gp_target target,
 		return &node->draft->values;
 	case GP_IN_KEY:
 	case GP_IN_LIMIT:
+	case GP_IN_OVERRIDE:
+	case GP_TARGETS:
 		break;
 	}
 	*at = node->part->at;
@@ -397,6 +402,7 @@ init_builder(struct builder *b, const struct gp_config_source *source,
 		.directory = source->directory,
 		.problems = problems };
 	b->top.section = TOP;
+	b->top.parts_end = &b->top.parts;
 	b->top_node = (struct node){ .section = TOP, .draft = &b->top };
 	b->nodes =
 	    gp_arena_alloc(b->scratch, source->n_blocks * sizeof(*b->nodes));

@@ -16,7 +16,8 @@
 /* Keys and limits of one block together. */
 #define GP_PARTS_MAX 100
 
-/* A key or a limit.  An origin without a file means: not written. */
+/* A key, a limit or an override.  An origin without a file means: not written.
+ */
 struct gp_part {
 	struct gp_part *next;
 	const struct gp_section *section; /* its group says which it is */
@@ -25,6 +26,7 @@ struct gp_part {
 	struct gp_origin *at; /* by option number; in the snapshot's arena */
 	struct gp_key_policy key;
 	struct gp_limit_policy limit;
+	struct gp_override_policy override;
 };
 
 /* A domain, a profile, or what stands outside of both. */

@@ -31,7 +31,17 @@ gp_form_name(struct gp_str s)
 	       gp_str_find(s, ' ') == s.n;
 }
 
-/* RFC 5322 3.6.8; with the colon within the 78 columns of 2.1.1. */
+/* With the colon within the 78 columns of RFC 5322 2.1.1. */
+bool
+gp_form_field(struct gp_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!gp_is_print(s.p[i]) || s.p[i] == ' ' || s.p[i] == ':' ||
+		    s.p[i] == ';')
+			return false;
+	return s.n > 0 && s.n <= FIELD_NAME_MAX_BYTES;
+}
+
 bool
 gp_form_field_name(struct gp_str s)
 {
@@ -39,13 +49,8 @@ gp_form_field_name(struct gp_str s)
 		"DKIM-Signature", "Authentication-Results", "Received-SPF",
 		"Bcc", "Comments", "Keywords" };
 
-	if (s.n == 0 || s.n > FIELD_NAME_MAX_BYTES ||
-	    gp_str_starts_nocase(s, GP_STR("ARC-")))
+	if (!gp_form_field(s) || gp_str_starts_nocase(s, GP_STR("ARC-")))
 		return false;
-	for (size_t i = 0; i < s.n; i++)
-		if (!gp_is_print(s.p[i]) || s.p[i] == ' ' || s.p[i] == ':' ||
-		    s.p[i] == ';')
-			return false;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		if (gp_str_eq_nocase(s, gp_str(never[i])))
 			return false;

@@ -19,6 +19,9 @@ bool gp_form_line(struct gp_str s, size_t max);
 /* 1 to 255 bytes of UTF-8 without controls and blanks. */
 bool gp_form_name(struct gp_str s);
 
+/* The name of a header field (RFC 5322 3.6.8) of at most 77 bytes. */
+bool gp_form_field(struct gp_str s);
+
 /* "default", or the name of a header field (RFC 5322 3.6.8) of at most 77
  * bytes that a signature may cover: no trace field, Return-Path, Bcc, result
  * or signature, which change on the way or are not for every reader. */

@@ -8,7 +8,11 @@
 void *
 gp_part_target(struct gp_part *part, enum gp_target target)
 {
-	return target == GP_IN_KEY ? (void *)&part->key : (void *)&part->limit;
+	if (target == GP_IN_KEY)
+		return &part->key;
+	if (target == GP_IN_LIMIT)
+		return &part->limit;
+	return &part->override;
 }
 
 /* -- parts ------------------------------------------------------------- */
@@ -259,6 +263,63 @@ merge_domain(const struct gp_merge *m, const struct gp_draft *d,
 	add_parts(m, d, profile, p);
 }
 
+/* -- overrides --------------------------------------------------------- */
+
+static bool
+is_written(const struct gp_part *part, const char *const *names, size_t n)
+{
+	const struct gp_option_group *group;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct gp_option *o =
+		    gp_section_option(part->section, names[i], &group);
+
+		if (part->at[gp_option_number(group, o)].file != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_override(const struct gp_merge *m, const struct gp_part *part)
+{
+	static const char *const which[] = { "from", "clients", "header" };
+	static const char *const does[] = { "reject", "quarantine", "dmarc" };
+
+	if (!is_written(part, which, 3))
+		gp_problems_add(m->ctx.problems, part->origin,
+		    "override \"%s\": expected at least one of from, clients,"
+		    " header",
+		    part->name);
+	if (!is_written(part, does, 3))
+		gp_problems_add(m->ctx.problems, part->origin,
+		    "override \"%s\": expected at least one of reject,"
+		    " quarantine, dmarc",
+		    part->name);
+}
+
+static void
+merge_overrides(const struct gp_merge *m)
+{
+	struct gp_arena *arena = m->config->arena;
+	struct gp_override_policy *v =
+	    gp_arena_alloc(arena, m->top->n_parts * sizeof(*v));
+	size_t n = 0;
+
+	for (const struct gp_part *part = m->top->parts; part != NULL;
+	     part = part->next) {
+		check_override(m, part);
+		v[n] = part->override;
+		v[n].name = part->name;
+		v[n].label = gp_arena_printf(arena, "override %s", part->name);
+		v[n].origins = part->at;
+		v[n++].origin = part->origin;
+	}
+	m->config->globals.overrides = (struct gp_overrides){ n, v };
+}
+
+/* -- all of it --------------------------------------------------------- */
+
 static void
 merge_base(const struct gp_merge *m)
 {
@@ -282,6 +343,7 @@ gp_drafts_merge(struct gp_merge *m)
 	size_t n = 0;
 
 	merge_base(m);
+	merge_overrides(m);
 	for (const struct gp_draft *d = m->drafts; d != NULL; d = d->next) {
 		if (strcmp(d->section->kind, "domain") != 0) {
 			check_parts(m, d, NULL);

@@ -27,6 +27,7 @@ enum gp_option_group_id {
 	GP_GROUP_SENDERS,
 	GP_GROUP_KEY,
 	GP_GROUP_LIMIT,
+	GP_GROUP_OVERRIDE,
 	GP_GROUPS /* how many */
 };
 

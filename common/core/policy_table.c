@@ -51,6 +51,7 @@ const struct gp_section gp_sections[GP_SECTIONS] = {
 	    { GROUP(SENDERS) } },
 	{ "domain/key", "key", DOMAIN, true, "a selector", { GROUP(KEY) } },
 	{ "domain/limit", "limit", DOMAIN, true, TITLE_FORM, { GROUP(LIMIT) } },
+	{ "override", "override", TOP, true, TITLE_FORM, { GROUP(OVERRIDE) } },
 };
 static_assert(COUNT(gp_sections) == GP_SECTIONS, "count of sections");
 

@@ -14,13 +14,21 @@
 #include "core/policy.h"
 
 /* The structure that an option's value is stored in. */
-enum gp_target { GP_IN_GLOBALS, GP_IN_POLICY, GP_IN_KEY, GP_IN_LIMIT };
+enum gp_target {
+	GP_IN_GLOBALS,
+	GP_IN_POLICY,
+	GP_IN_KEY,
+	GP_IN_LIMIT,
+	GP_IN_OVERRIDE,
+	GP_TARGETS /* how many */
+};
 
 /* How many options each of them has. */
-#define GP_GLOBALS_OPTIONS 37
-#define GP_POLICY_OPTIONS  27
-#define GP_KEY_OPTIONS     5
-#define GP_LIMIT_OPTIONS   6
+#define GP_GLOBALS_OPTIONS  37
+#define GP_POLICY_OPTIONS   27
+#define GP_KEY_OPTIONS      5
+#define GP_LIMIT_OPTIONS    6
+#define GP_OVERRIDE_OPTIONS 8
 
 enum gp_value_kind {
 	GP_WORD,       /* enum, one of `words` */
@@ -32,7 +40,9 @@ enum gp_value_kind {
 	GP_LINE,       /* printable US-ASCII of at most `max` bytes */
 	GP_NAME,       /* text without white space */
 	GP_FIELD_NAME, /* of a header field that can be signed, or "default" */
+	GP_FIELD,      /* name of any header field */
 	GP_DOMAIN,     /* normalised */
+	GP_DOMAINS,    /* normalised, may have "*." in front */
 	GP_PATH,       /* relative ones begin at the source's directory */
 	GP_SOCKET,     /* where a milter listens */
 	GP_SERVER,     /* address of a name server */
@@ -67,7 +77,7 @@ struct gp_option_group {
 	const struct gp_option *options;
 };
 
-#define GP_SECTIONS       ((size_t)18)
+#define GP_SECTIONS       ((size_t)19)
 #define GP_SECTION_GROUPS ((size_t)2)
 
 struct gp_section {

@@ -130,6 +130,8 @@ read_text(const struct reading *in, void *out, struct gp_err *err)
 		good = gp_form_name(text);
 	else if (in->o->kind == GP_FIELD_NAME)
 		good = gp_form_field_name(text);
+	else if (in->o->kind == GP_FIELD)
+		good = gp_form_field(text);
 	else if (in->o->kind == GP_SOCKET)
 		good = gp_form_socket(text);
 	else if (in->o->kind == GP_SERVER)
@@ -144,6 +146,24 @@ read_text(const struct reading *in, void *out, struct gp_err *err)
 		return GP_PERM;
 	copy = gp_arena_strndup(in->ctx->arena, text.p, text.n);
 	memcpy(out, &copy, sizeof(copy));
+	return GP_OK;
+}
+
+/* A domain; "*." in front stays. */
+static enum gp_rc
+read_domains(const struct reading *in, void *out, struct gp_err *err)
+{
+	bool below = gp_str_starts_nocase(in->text, GP_STR("*."));
+	size_t skip = below ? 2 : 0;
+	char domain[GP_DOMAIN_TEXT];
+	const char *text;
+
+	if (gp_domain_normalize(gp_str_n(in->text.p + skip, in->text.n - skip),
+		domain, err) != GP_OK)
+		return GP_PERM;
+	text =
+	    gp_arena_printf(in->ctx->arena, "%s%s", below ? "*." : "", domain);
+	memcpy(out, &text, sizeof(text));
 	return GP_OK;
 }
 
@@ -202,7 +222,9 @@ static const struct {
 	[GP_LINE] = { read_text, sizeof(char *) },
 	[GP_NAME] = { read_text, sizeof(char *) },
 	[GP_FIELD_NAME] = { read_text, sizeof(char *) },
+	[GP_FIELD] = { read_text, sizeof(char *) },
 	[GP_DOMAIN] = { read_text, sizeof(char *) },
+	[GP_DOMAINS] = { read_domains, sizeof(char *) },
 	[GP_PATH] = { read_path, sizeof(char *) },
 	[GP_SOCKET] = { read_text, sizeof(char *) },
 	[GP_SERVER] = { read_text, sizeof(char *) },
@@ -412,7 +434,9 @@ write_element(const struct gp_option *o, const void *at, struct gp_buf *out)
 	case GP_LINE:
 	case GP_NAME:
 	case GP_FIELD_NAME:
+	case GP_FIELD:
 	case GP_DOMAIN:
+	case GP_DOMAINS:
 	case GP_PATH:
 	case GP_SOCKET:
 	case GP_SERVER:

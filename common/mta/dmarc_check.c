@@ -106,6 +106,20 @@ gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 
 /* -- opened with the policy ------------------------------------------------ */
 
+static void
+warn_of_endless(const struct gp_overrides *overrides)
+{
+	for (size_t i = 0; i < overrides->n; i++) {
+		const struct gp_override_policy *o = &overrides->v[i];
+
+		if (o->until_s == 0)
+			gp_log(GP_LOG_WARNING,
+			    "%s:%u: override \"%s\" has no end: `until ="
+			    " YYYY-MM-DD` is wanted",
+			    o->origin.file, o->origin.line, o->name);
+	}
+}
+
 enum gp_rc
 gp_dmarc_tables_open(const struct gp_config *config,
     const struct gp_dmarc_tables *old, struct gp_dmarc_tables **out,
@@ -123,6 +137,7 @@ gp_dmarc_tables_open(const struct gp_config *config,
 		gp_dmarc_tables_close(t);
 		return GP_PERM;
 	}
+	warn_of_endless(&gp_config_globals(config)->overrides);
 	t->known =
 	    old != NULL ? gp_dmarc_known_ref(old->known) : gp_dmarc_known_new();
 	*out = t;

@@ -54,7 +54,8 @@ struct gp_dmarc_tables {
 };
 
 /* gp_dmarc_tables_open - what `old` (NULL at the start) knows of clients is
- * taken over.  GP_PERM: there is no public suffix list; in `problems`. */
+ * taken over.  An override without an end is a warning in the log.  GP_PERM:
+ * there is no public suffix list; in `problems`. */
 GP_MUST_USE enum gp_rc gp_dmarc_tables_open(const struct gp_config *config,
     const struct gp_dmarc_tables *old, struct gp_dmarc_tables **out,
     struct gp_problems *problems);

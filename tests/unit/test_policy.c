@@ -680,6 +680,121 @@ policy_show_has_signing_and_keys(void **state)
 	gp_config_unref(config);
 }
 
+/* -- overrides --------------------------------------------------------- */
+
+static const char overrides[] =
+    "override pay { from = { Pay.example, \"*.example.org\" }\n"  /* 1 */
+    " reject = always quarantine = hold }\n"                      /* 2 */
+    "domain a.example { }\n"                                      /* 3 */
+    "override lists { clients = 192.0.2.0/24 header = List-Id\n"  /* 4 */
+    " dmarc = none until = 2026-12-31 reason = mailing_list }\n"; /* 5 */
+
+static void
+policy_overrides_are_kept_in_order(void **state)
+{
+	static const char *const from[] = { "pay.example", "*.example.org" };
+	static const char *const clients[] = { "192.0.2.0/24" };
+	static const char *const header[] = { "List-Id" };
+	struct gp_config *config = config_of(gp_str(overrides));
+	const struct gp_overrides *all = &gp_config_globals(config)->overrides;
+	const struct gp_override_policy *o = all->v;
+
+	(void)state;
+	assert_int_equal(all->n, 2);
+	assert_string_equal(o->name, "pay");
+	assert_string_equal(o->label, "override pay");
+	assert_int_equal(o->origin.line, 1);
+	check_strings(&o->from, 2, from);
+	assert_int_equal(o->clients.n, 0);
+	assert_int_equal(o->header.n, 0);
+	assert_int_equal(o->until_s, 0);
+	assert_int_equal(o->reject, GP_OVERRIDE_ALWAYS);
+	assert_int_equal(o->quarantine, GP_OVERRIDE_HOLD);
+	assert_int_equal(o->dmarc, GP_OVERRIDE_DMARC_UNSET);
+	assert_int_equal(o->reason, GP_DMARC_LOCAL_POLICY);
+	o++;
+	assert_string_equal(o->name, "lists");
+	assert_string_equal(o->origin.file, "c");
+	assert_int_equal(o->origin.line, 4);
+	assert_int_equal(o->from.n, 0);
+	check_prefixes(&o->clients, 1, clients);
+	check_strings(&o->header, 1, header);
+	assert_int_equal(o->until_s, 1798675200);
+	assert_int_equal(o->reject, GP_OVERRIDE_REJECT_UNSET);
+	assert_int_equal(o->quarantine, GP_OVERRIDE_QUARANTINE_UNSET);
+	assert_int_equal(o->dmarc, GP_OVERRIDE_NONE);
+	assert_int_equal(o->reason, GP_DMARC_MAILING_LIST);
+	gp_config_unref(config);
+}
+
+static void
+policy_show_has_the_overrides(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "override.pay.from", "override.pay.from = { \"pay.example\","
+				       " \"*.example.org\" }  # c:1" },
+		{ "override.pay.clients",
+		    "override.pay.clients = { }  # built-in" },
+		{ "override.pay.until",
+		    "override.pay.until = \"\"  # built-in" },
+		{ "override.pay.reject",
+		    "override.pay.reject = always  # c:2" },
+		{ "override.pay.dmarc",
+		    "override.pay.dmarc = \"\"  # built-in" },
+		{ "override.lists.reject",
+		    "override.lists.reject = \"\"  # built-in" },
+		{ "override.lists.until",
+		    "override.lists.until = \"2026-12-31\"  # c:5" },
+		{ "override.lists.reason",
+		    "override.lists.reason = mailing_list  # c:5" },
+	};
+	static const char *const domains[] = { NULL, "a.example" };
+	struct gp_config *config = config_of(gp_str(overrides));
+	struct gp_buf text;
+
+	(void)state;
+	gp_buf_init(&text, 65536);
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		const char *const *row = rows[i / 2];
+		struct gp_str line;
+
+		gp_buf_reset(&text);
+		gp_policy_show(gp_policy_for(config, domains[i % 2]), &text);
+		line = line_of(&text, row[0]);
+		if (!gp_str_eq(line, gp_str(row[1])))
+			fail_msg("%.*s, wanted %s", GP_STR_ARG(line), row[1]);
+	}
+	gp_buf_clear(&text);
+	gp_config_unref(config);
+}
+
+static void
+policy_overrides_are_bounded(void **state)
+{
+	(void)state;
+	for (unsigned n = GP_OVERRIDES_MAX; n <= GP_OVERRIDES_MAX + 2; n++) {
+		struct gp_config *config = NULL;
+		struct gp_problems problems;
+		struct gp_buf text;
+
+		gp_buf_init(&text, 1 << 20);
+		for (unsigned i = 0; i < n; i++)
+			gp_buf_addf(&text,
+			    "override o%u { header = X dmarc = none }\n", i);
+		gp_problems_init(&problems);
+		assert_int_equal(gp_policy_parse(gp_buf_str(&text), "c",
+				     &config, &problems),
+		    n == GP_OVERRIDES_MAX ? GP_OK : GP_PERM);
+		assert_string_equal(gp_buf_cstr(&problems.text),
+		    n == GP_OVERRIDES_MAX
+			? ""
+			: "c:1001: override: expected at most 1000\n");
+		gp_config_unref(config);
+		gp_problems_clear(&problems);
+		gp_buf_clear(&text);
+	}
+}
+
 /* -- id, references, table --------------------------------------------- */
 
 static uint64_t
@@ -882,6 +997,9 @@ main(void)
 		    policy_signing_of_domain_over_profile_over_built_in),
 		cmocka_unit_test(
 		    policy_limits_of_domain_and_profile_are_merged_by_name),
+		cmocka_unit_test(policy_overrides_are_kept_in_order),
+		cmocka_unit_test(policy_show_has_the_overrides),
+		cmocka_unit_test(policy_overrides_are_bounded),
 		cmocka_unit_test(policy_show_names_the_origin_of_each_value),
 		cmocka_unit_test(policy_show_has_signing_and_keys),
 		cmocka_unit_test(policy_id_is_that_of_the_content),

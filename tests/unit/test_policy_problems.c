@@ -124,6 +124,36 @@ static const struct row rows[] = {
 	    .text = GP_STR("profile \"a b\" { }"),
 	    .want = "c:1: \"a b\": profile: expected a name of letters, "
 		    "digits, hyphens and underscores\n" },
+	{ .label = "override of everything",
+	    .text = GP_STR("override x { dmarc = none until = 2026-12-31 }"),
+	    .want = "c:1: override \"x\": expected at least one of from, "
+		    "clients, header\n" },
+	{ .label = "override that does nothing",
+	    .text = GP_STR("\noverride x { header = X }"),
+	    .want = "c:2: override \"x\": expected at least one of reject, "
+		    "quarantine, dmarc\n" },
+	{ .label = "override whose only words are wrong: said once",
+	    .text = GP_STR("override x { from = a..b reject = sometimes }"),
+	    .want = "c:1: \"a..b\": override.from: expected domain names, "
+		    "with \"*.\" in front for all below (a label of the "
+		    "domain is empty)\n"
+		    "c:1: \"sometimes\": override.reject: expected never, "
+		    "corroborated or always\n" },
+	{ .label = "override twice",
+	    .text = GP_STR("override x { header = X dmarc = none }\n"
+			   "override y { header = X dmarc = none }\n"
+			   "override x { header = Y dmarc = none }\n"),
+	    .want = "c:3: override \"x\": expected once only; the first is at "
+		    "c:1\n" },
+	{ .label = "override without a title",
+	    .text = GP_STR("override { header = X dmarc = none }"),
+	    .want = "c:1: override: expected `override \"TITLE\" {`, the "
+		    "title is a name of letters, digits, hyphens and "
+		    "underscores\n" },
+	{ .label = "override with a word of elsewhere",
+	    .text = GP_STR("override x { header = X dmarc = none mode = on }"),
+	    .want = "c:1: mode: expected an option or a section of "
+		    "override\n" },
 	{ .label = "selector that is none",
 	    .text = GP_STR("domain \"a.example\" { key \"a b\" { file = x } }"),
 	    .want = "c:1: \"a b\": key: expected a selector (octet 0x20 can "

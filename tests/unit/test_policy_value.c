@@ -298,6 +298,48 @@ static const struct row rows[] = {
 	{ "key", "activate-after", "2026-01-01-", NULL },
 	{ "key", "activate-after", "2026-01-01T00:00", NULL },
 
+	/* overrides */
+	{ "override", "from", "{ Pay.Example, \"*.EXAMPLE.org\" }",
+	    "{ \"pay.example\", \"*.example.org\" }" },
+	{ "override", "from", "{ \"*.b\303\274cher.example\" }",
+	    "{ \"*.xn--bcher-kva.example\" }" },
+	{ "override", "from", "{ }", NULL },
+	{ "override", "from", "\"*\"", NULL },
+	{ "override", "from", "\"*.\"", NULL },
+	{ "override", "from", "\"*.*.example\"", NULL },
+	{ "override", "from", "\"a.*.example\"", NULL },
+	{ "override", "from", "\"a@example\"", NULL },
+	{ "override", "header", "{ List-Id, \"Received\", ARC-Seal }",
+	    "{ \"List-Id\", \"Received\", \"ARC-Seal\" }" },
+	{ "override", "header", F77, "{ \"" F77 "\" }" },
+	{ "override", "header", F77 "x", NULL },
+	{ "override", "header", "{ }", NULL },
+	{ "override", "header", "\"List-Id:\"", NULL },
+	{ "override", "header", "\"\"", NULL },
+	{ "override", "until", "2026-12-31", "\"2026-12-31\"" },
+	{ "override", "until", "\"\"", "\"\"" },
+	{ "override", "until", "2026-12-32", NULL },
+	{ "override", "reject", "never", "never" },
+	{ "override", "reject", "corroborated", "corroborated" },
+	{ "override", "reject", "always", "always" },
+	{ "override", "reject", "\"\"", "\"\"" },
+	{ "override", "reject", "tag", NULL },
+	{ "override", "quarantine", "tag", "tag" },
+	{ "override", "quarantine", "hold", "hold" },
+	{ "override", "quarantine", "reject", "reject" },
+	{ "override", "quarantine", "tempfail", NULL },
+	{ "override", "reason", "mailing_list", "mailing_list" },
+	{ "override", "reason", "trusted_forwarder", "trusted_forwarder" },
+	{ "override", "reason", "other", "other" },
+	{ "override", "reason", "local_policy", "local_policy" },
+	{ "override", "reason", "policy_test_mode", NULL },
+	{ "override", "reason", "\"\"", NULL },
+	{ "override-of-header", "clients", "192.0.2.0/24",
+	    "{ \"192.0.2.0/24\" }" },
+	{ "override-of-header", "clients", "{ }", NULL },
+	{ "override-of-header", "dmarc", "none", "none" },
+	{ "override-of-header", "dmarc", "quarantine", NULL },
+
 	/* rates, limits, aliases */
 	{ "limit", "burst", "1000000000", "1000000000" },
 	{ "limit", "burst", "1000000001", NULL },
@@ -363,6 +405,14 @@ write_file(const struct row *row, const char *value, struct gp_buf *out)
 		    row->name, value);
 	else if (strcmp(section, "senders") == 0)
 		gp_buf_addf(out, "domain a.example { senders { %s = %s } }",
+		    row->name, value);
+	else if (strcmp(section, "override") == 0)
+		gp_buf_addf(out,
+		    "override o { clients = 192.0.2.1 dmarc = none %s = %s }",
+		    row->name, value);
+	else if (strcmp(section, "override-of-header") == 0)
+		gp_buf_addf(out,
+		    "override o { header = X reject = never %s = %s }",
 		    row->name, value);
 	else if (section[0] == '\0')
 		gp_buf_addf(out, "%s = %s", row->name, value);
