@@ -1,4 +1,5 @@
 /* What is done about a DMARC result: every word of the policy. */
+#include "core/dmarc_authres.h"
 #include "core/dmarc_decide.h"
 
 #include <setjmp.h>
@@ -468,6 +469,31 @@ dmarc_decide_is_monotone(void **state)
 	}
 }
 
+static void
+dmarc_describe_names_the_override(void **state)
+{
+	const struct gp_override_policy override = { .label = "override o",
+		.dmarc = GP_OVERRIDE_NONE,
+		.reason = GP_DMARC_MAILING_LIST };
+	const struct gp_dmarc_policy policy = { .mode = GP_ENFORCE };
+	const struct gp_dmarc_outcome o = { .result = GP_DMARC_R_FAIL,
+		.reason = "a reason",
+		.policy_domain = "a.example",
+		.asked = REJ,
+		.policy = REJ };
+	const struct gp_dmarc_case c = { .author = "a.example",
+		.outcome = &o,
+		.override = &override };
+	struct gp_dmarc_decision d = gp_dmarc_decide(&policy, &c);
+	struct gp_logline line;
+
+	(void)state;
+	gp_logline_start(&line, GP_STR("Q"));
+	gp_dmarc_describe(&c, &d, &line);
+	assert_non_null(strstr(line.text, " applied=none override=mailing_list"
+					  " comment=\"override o\""));
+}
+
 int
 main(void)
 {
@@ -479,6 +505,7 @@ main(void)
 		    dmarc_decide_without_an_author_by_its_two_words),
 		cmocka_unit_test(dmarc_verdict_only_enforcing_refuses),
 		cmocka_unit_test(dmarc_decide_is_monotone),
+		cmocka_unit_test(dmarc_describe_names_the_override),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

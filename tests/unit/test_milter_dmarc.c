@@ -27,7 +27,14 @@ static const char zone[] = "_dmarc.rej.test. TXT \"v=DMARC1; p=reject\"\n"
 	"dmarc { mode = enforce quarantine = hold temperror = tempfail }\n"    \
 	"domain \"lenient.test\" { dmarc { mode = monitor } }\n"               \
 	"domain \"strict.test\" { dmarc { reject = always } }\n"               \
-	"domain \"own.test\" { }\n"
+	"domain \"own.test\" { }\n"                                            \
+	"override ended { from = { \"*.rej.test\" } dmarc = none\n"            \
+	"  until = \"2020-12-31\" }\n"                                         \
+	"override from { from = { \"*.quar.test\" } quarantine = reject\n"     \
+	"  until = \"9999-12-31\" }\n"                                         \
+	"override clients { clients = { \"203.0.113.0/24\" }\n"                \
+	"  from = { \"rej.test\" } reject = never quarantine = tag }\n"        \
+	"override header { header = { \"X-Partner\" } dmarc = none }\n"
 
 /* The filters before us: they seal what the test says. */
 static const char *sealed_text;
@@ -111,6 +118,28 @@ static const struct row rows[] = {
 	    " reason=\"no identifier is authenticated\""
 	    " header.from=rej.test policy.dmarc=reject",
 	    false },
+	{ "an override that has ended", "", NULL, "From: a@m.rej.test", NULL,
+	    NULL, GP_REJECT, "5.7.1", NULL, false },
+	{ "an override by the author", "", NULL, "From: a@m.quar.test", NULL,
+	    NULL, GP_REJECT, "5.7.1", NULL, false },
+	{ "not for the name itself: held", "", NULL, "From: a@quar.test", NULL,
+	    NULL, GP_CONTINUE, NULL, "mx.test; dmarc=fail", true },
+	{ "an override by the client, over always", "", NULL,
+	    "From: a@rej.test", "<r@strict.test>", "203.0.113.9", GP_CONTINUE,
+	    NULL,
+	    "mx.test; dmarc=fail reason=\"no identifier is authenticated\""
+	    " header.from=rej.test policy.dmarc=reject",
+	    false },
+	{ "not for another author", "", NULL, "From: a@own.test", NULL,
+	    "203.0.113.9", GP_REJECT, "5.7.1", NULL, false },
+	{ "an override by the header, dmarc = none", "", NULL,
+	    "From: a@own.test|x-partner: 1", "<r@strict.test>", NULL,
+	    GP_CONTINUE, NULL, "mx.test; dmarc=fail", false },
+	{ "an override does not help two authors", "", NULL,
+	    "From: a@rej.test|From: b@x.test|X-Partner: 1", NULL, NULL,
+	    GP_REJECT, "5.7.1", NULL, false },
+	{ "nor a temperror", "", NULL, "From: a@temp.test|X-Partner: 1", NULL,
+	    NULL, GP_TEMPFAIL, "4.7.1", NULL, false },
 	{ "quarantine is held", "", NULL, "From: a@quar.test", NULL, NULL,
 	    GP_CONTINUE, NULL,
 	    "mx.test; dmarc=fail reason=\"no identifier is authenticated\""
@@ -230,12 +259,29 @@ milter_dmarc_remembers_who_sent_aligned_mail(void **state)
 	fake_mta_close(&f);
 }
 
+/* The reply says which override it was. */
+static void
+milter_dmarc_names_the_override(void **state)
+{
+	const struct row refused = { .sealed = "",
+		.from = "From: a@m.quar.test" };
+	struct gp_verdict v;
+	struct fake_mta f;
+
+	(void)state;
+	fake_mta_open(&f, &dmarc_milter, ENFORCE, zone);
+	play(&f, &refused, &v);
+	assert_non_null(strstr(v.text, "override from"));
+	fake_mta_close(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(milter_dmarc_table),
 		cmocka_unit_test(milter_dmarc_remembers_who_sent_aligned_mail),
+		cmocka_unit_test(milter_dmarc_names_the_override),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
