@@ -90,6 +90,10 @@ anvil     unix  - - n - 1 anvil
 scache    unix  - - n - 1 scache
 postlog   unix-dgram n - n - 1 postlogd
 """
+CHAIN = """\
+127.0.0.1:{port} inet n - n - 60 smtpd
+  -o smtpd_milters={milters}
+"""
 SUBMISSION = """\
 127.0.0.1:{port} inet n - n - 60 smtpd
   -o smtpd_sasl_auth_enable=yes
@@ -119,17 +123,21 @@ def why_not():
 
 class Postfix:
     """`milter` as in smtpd_milters.  `other` is the same for a second port,
-    `other_port`, by which the same Postfix takes mail through that one.
+    `other_port`, by which the same Postfix takes mail through that one;
+    `chains` are more of them, by name, and `chain_ports` their ports, where
+    nothing is added to a header, as for a stranger who is no XCLIENT.
     `login` is the socket that knows the passwords (lab_sasl); with it there is
     `submit_port`, of the host `submit_host`."""
 
     def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None, login=None,
-                 submit_host="submit.lab.example"):
+                 submit_host="submit.lab.example", chains=None):
         self.dir = lab.path("postfix")
         self.etc = os.path.join(self.dir, "etc")
         self.port = lab_base.free_port()
         self.other_port = lab_base.free_port() if other else None
         self.submit_port = lab_base.free_port() if login else None
+        self.chains = chains or {}
+        self.chain_ports = {name: lab_base.free_port() for name in self.chains}
         self._files(lab, sink_port, milter, host, other, login, submit_host)
         self.daemons = self._postconf("-h", "daemon_directory")
         self.commands = self._postconf("-h", "command_directory")
@@ -141,8 +149,10 @@ class Postfix:
         onward = "\n  -o content_filter=onward:[127.0.0.1]:%d" % self.port if login else ""
         services = MASTER.format(port=self.port, onward=onward)
         if other:
-            services += "127.0.0.1:%d inet n - n - 60 smtpd\n  -o smtpd_milters=%s\n" % (
-                self.other_port, other)
+            services += CHAIN.format(port=self.other_port, milters=other)
+        for name, milters in self.chains.items():
+            services += CHAIN.format(port=self.chain_ports[name], milters=milters)
+            services += "  -o local_header_rewrite_clients=\n"
         if login:
             services += SUBMISSION.format(port=self.submit_port, login=login, onward=onward,
                                           host=submit_host, address=ONWARD)
