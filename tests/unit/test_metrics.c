@@ -1,6 +1,7 @@
 /* metrics: the text is read back by a strict reader of format 0.0.4. */
 #include "core/direction.h"
 #include "core/dkim_result.h"
+#include "core/dmarc.h"
 #include "core/fragile.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
@@ -225,8 +226,9 @@ metrics_text_of_a_fresh_daemon_is_complete(void **state)
 
 	(void)state;
 	/* 1 + 9 single + 2 + 4 + 4 + 8 + 8 + 3 + 4 + 2 + 2 * 20, and of DKIM
-	 * 1 single + 6 + 4 + 6 + 2 + 4 + 20 */
-	assert_int_equal(read_text(gp_buf_cstr(&text)), 128);
+	 * 1 single + 6 + 4 + 6 + 2 + 4 + 20, and of DMARC 1 single + 5 + 2 +
+	 * 20 */
+	assert_int_equal(read_text(gp_buf_cstr(&text)), 156);
 	has_line(&text,
 	    "gatepost_build_info{daemon=\"spf\",version=\"" GP_VERSION
 	    "\"} 1\n");
@@ -324,6 +326,28 @@ metrics_words_of_dkim_are_those_of_the_core(void **state)
 		    "gatepost_dkim_fragile_total{daemon=\"dkim\","
 		    "reason=\"%s\"} %u\n",
 		    gp_fragile_name((enum gp_fragile)i), 20 + i);
+		has_line(&text, line);
+	}
+	gp_buf_clear(&text);
+	gp_metrics_free(m);
+}
+
+static void
+metrics_words_of_dmarc_are_those_of_the_core(void **state)
+{
+	struct gp_metrics *m = gp_metrics_new("dmarc");
+	struct gp_buf text;
+	char line[160];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		gp_metrics_add(m, GP_M_DMARC_RESULTS, i, 10 + (int)i);
+	text = format(m);
+	for (unsigned i = 0; i < GP_DMARC_RESULTS; i++) {
+		(void)snprintf(line, sizeof(line),
+		    "gatepost_dmarc_results_total{daemon=\"dmarc\","
+		    "result=\"%s\"} %u\n",
+		    gp_dmarc_result_name((enum gp_dmarc_result)i), 10 + i);
 		has_line(&text, line);
 	}
 	gp_buf_clear(&text);
@@ -439,6 +463,7 @@ main(void)
 		cmocka_unit_test(metrics_counters_and_gauges_are_read_back),
 		cmocka_unit_test(metrics_words_are_those_of_the_core),
 		cmocka_unit_test(metrics_words_of_dkim_are_those_of_the_core),
+		cmocka_unit_test(metrics_words_of_dmarc_are_those_of_the_core),
 		cmocka_unit_test(metrics_out_of_range_is_ignored),
 		cmocka_unit_test(metrics_histogram_bounds_are_inclusive),
 		cmocka_unit_test(metrics_nothing_is_lost_between_threads),
