@@ -23,9 +23,13 @@
 #define FILE_MODE 0660
 #define DIR_MODE  0770
 
-#define CHUNK_BYTES ((size_t)32 * 1024) /* of one transaction */
-#define CHUNK_GONE  512                 /* deleted in one transaction */
-#define FULL_TRIES  8
+/* One transaction writes this part of the file at most, and deletes so many
+ * records. */
+#define CHUNK_PART 32
+#define CHUNK_MAX  ((size_t)512 * 1024)
+#define CHUNK_GONE 4096
+#define FULL_GONE  128 /* when there was no room for the first try */
+#define FULL_TRIES 8
 
 #define POLL_MS 5
 
@@ -392,6 +396,9 @@ put_item(struct gp_record_env *e, MDB_txn *txn,
 static int
 put_chunk(struct gp_record_env *e, struct gp_str items, size_t *at)
 {
+	const size_t most = e->map_bytes / CHUNK_PART < CHUNK_MAX
+	                        ? e->map_bytes / CHUNK_PART
+	                        : CHUNK_MAX;
 	struct prune room = { .before_s = 0 };
 	struct gp_record_item item;
 	size_t end = *at;
@@ -401,7 +408,7 @@ put_chunk(struct gp_record_env *e, struct gp_str items, size_t *at)
 	if (error != 0)
 		return error;
 	error = prune(e, txn, &room);
-	while (error == 0 && end - *at < CHUNK_BYTES &&
+	while (error == 0 && end - *at < most &&
 	       gp_record_item_next(items, &end, &item))
 		error = put_item(e, txn, &item);
 	if (error != 0) {
@@ -425,7 +432,7 @@ gp_record_env_put(struct gp_record_env *e, struct gp_str items, size_t *at,
 		return rc;
 	error = put_chunk(e, items, at);
 	for (unsigned i = 0; error == MDB_MAP_FULL && i < FULL_TRIES; i++) {
-		struct prune p = { .at_least = CHUNK_GONE / 4 };
+		struct prune p = { .at_least = FULL_GONE };
 
 		/* what it frees can be used two transactions later */
 		error = delete_some(e, &p);

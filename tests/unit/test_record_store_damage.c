@@ -22,7 +22,7 @@
 #define NOON    INT64_C(1795000000)
 #define EVER_S  INT64_MAX
 #define PAGE    4096
-#define CHANGES 600
+#define CHANGES 300
 
 static struct record_lab lab;
 
@@ -243,6 +243,33 @@ record_store_damage_of_a_value_skips_it_alone(void **state)
 	assert_int_equal(record_lab_files(&lab, "corrupt"), 0);
 }
 
+/* A key that says another second than its value does. */
+static void
+record_store_damage_of_a_key_skips_its_value(void **state)
+{
+	char *bytes = malloc(whole_bytes);
+	char *at;
+	uint8_t second[8];
+	uint64_t damaged;
+
+	(void)state;
+	assert_non_null(bytes);
+	memcpy(bytes, whole, whole_bytes);
+	gp_record_key_set(second, (uint64_t)NOON + 1500);
+	at = bytes;
+	while ((at = memmem(at, whole_bytes - (size_t)(at - bytes), second,
+		    sizeof(second))) != NULL) {
+		/* in the value there follows the address */
+		if (memcmp(at + 8, "\4\300\0\2\1", 5) != 0)
+			at[7]--;
+		at++;
+	}
+	write_file(bytes, whole_bytes);
+	free(bytes);
+	assert_int_equal(use(4194304, &damaged), 1019);
+	assert_int_equal(damaged, 1);
+}
+
 /* -- anywhere ------------------------------------------------------------- */
 
 static uint32_t
@@ -346,6 +373,14 @@ record_store_damage_by_renaming_begins_a_new_file(void **state)
 	record_lab_tally(s, 0, EVER_S, &t);
 	assert_int_equal(t.n, 100);
 	assert_int_equal(t.lowest, 100);
+	/* another file in its place, as if from another process */
+	assert_int_equal(unlink(lab.data), 0);
+	write_file(whole, whole_bytes);
+	record_lab_fill(s, NOON + 9000, 9000, 10);
+	gp_record_store_close(s);
+	s = record_lab_store(&lab, 4194304);
+	record_lab_tally(s, 0, EVER_S, &t);
+	assert_int_equal(t.n, 1030);
 	gp_record_store_close(s);
 }
 
@@ -358,6 +393,7 @@ main(void)
 		TEST(record_store_damage_of_the_file_sets_it_aside),
 		TEST(record_store_damage_of_an_empty_file_is_none),
 		TEST(record_store_damage_of_a_value_skips_it_alone),
+		TEST(record_store_damage_of_a_key_skips_its_value),
 		TEST(record_store_damage_of_each_page_kills_nobody),
 		TEST(record_store_damage_of_any_octet_kills_nobody),
 		TEST(record_store_damage_by_renaming_begins_a_new_file),
