@@ -52,6 +52,7 @@ def zone(key):
     """Everybody's mail comes from GOOD and is signed with `key`."""
     out = {"_dmarc." + d: {"TXT": [p]} for d, p in POLICIES.items()}
     out["_dmarc.broken.example"] = "SERVFAIL"
+    out["_dmarc.slow.example"] = "TIMEOUT"
     everybody = (*POLICIES, "broken.example", "plain.example", "mail.bank.example",
                  "mail.strict.example", "mail.family.example")
     for domain in everybody:
@@ -109,6 +110,11 @@ class Outcome:
         """The one dmarc result, or what is there in its place."""
         found = [r for results in self.ours for r in results if r.method == "dmarc"]
         return found[0] if len(found) == 1 else found
+
+    @property
+    def author(self):
+        """The Author Domain; None where DMARC could not tell."""
+        return getattr(self.dmarc, "props", {}).get("header.from")
 
     @property
     def verdict(self):

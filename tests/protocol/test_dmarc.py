@@ -72,6 +72,7 @@ CASES = (  # what, the message, how it is sent; result, policy, action with enfo
     ("fail, np=reject", plain("absent.family.example"), SPOOF, ("fail", "reject", "reject")),
     ("no record", plain("plain.example"), good("plain.example"), ("none", None, "continue")),
     ("SERVFAIL at _dmarc", plain("broken.example"), SPOOF, ("temperror", None, "continue")),
+    ("no answer at _dmarc", plain("slow.example"), SPOOF, ("temperror", None, "continue")),
     ("SERVFAIL at _dmarc, SPF passes", plain("broken.example"), good("broken.example"),
      ("temperror", None, "continue")),
     ("null sender, HELO passes", plain("bank.example"),
@@ -172,6 +173,24 @@ def words(f):
             whole(repr(settings), out)
         else:
             tap.match("DMARC", out.text, "%r: the reply says DMARC" % settings)
+    f.reload()
+
+
+def discovery(f):
+    """The public suffix list, or both; in our zone they find the same."""
+    for how in ("psl", "both"):
+        tap.equal(f.reload(discovery=how)[0], "ok", how + ": the reload succeeds")
+        for what, make, sent, want in (
+                ("pass by SPF", plain("bank.example"), good("bank.example"), ("pass", "reject", "continue")),
+                ("pass by DKIM of a subdomain", signed("mail.bank.example", "bank.example"), RELAYED,
+                 ("pass", "reject", "continue")),
+                ("sp=quarantine", plain("mail.family.example"), SPOOF, ("fail", "quarantine", "continue")),
+                ("SERVFAIL", plain("broken.example"), SPOOF, ("temperror", None, "continue")),
+                ("no record", plain("plain.example"), SPOOF, ("none", None, "continue"))):
+            out = f.send(make(f), **sent)
+            tap.equal(out.verdict, want, "%s: %s: %s" % (how, what, want[0]))
+            whole("%s: %s" % (how, what), out)
+        tap.equal(f.send(LETTER % "strict.example").action, "reject", how + ": fail, p=reject: refused")
     f.reload()
 
 
@@ -312,6 +331,52 @@ def changed(f):
     f.reload()
 
 
+# From:, and its Author Domain; None: there is none, or it is not to be told
+AUTHORS = (
+    ('"info@bank.example" <a@attacker.example>', "attacker.example"),
+    ("=?utf-8?q?info=40bank.example?= <a@attacker.example>", "attacker.example"),
+    ("a@attacker.example (info@bank.example)", "attacker.example"),
+    ("(<info@bank.example>) a@attacker.example", "attacker.example"),
+    ('"a; dmarc=pass header.from=bank.example"@attacker.example', "attacker.example"),
+    ('"\\" <info@bank.example>" <a@attacker.example>', "attacker.example"),
+    ("a@Attacker.EXAMPLE", "attacker.example"),
+    ("\n\t<a@\n\tattacker.example>", "attacker.example"),
+    ("a@b\u00fccher.example", "xn--bcher-kva.example"),
+    ("info@bank.example <a@attacker.example>", None),
+    ("<a@attacker.example> <info@bank.example>", None),
+    ("<a@attacker.example> info@bank.example", None),
+    ("a@attacker.example, info@bank.example", None),
+    ("a@attacker.example; info@bank.example", None),
+    ("undisclosed:;", None),
+    ("a@[192.0.2.1]", None),
+    ("a@", None),
+    ("@bank.example", None),
+    ("", None),
+    ("nobody", None),
+    ('"a@bank.example', None),
+    ("(a@bank.example", None),
+    ("a@bank.example@attacker.example", None),
+    ("a@" + "b" * 64 + ".example", None),
+    ("a@" + "bb." * 100 + "example", None),
+    ("a@ba\x7fnk.example", None),
+    ("a@bank.example; dmarc=pass", None),
+    ("(" * 500 + "a@bank.example" + ")" * 500, None),
+    (", ".join("u%d@d%d.example" % (n, n) for n in range(2000)), None),
+)
+
+
+def authors(f):
+    """Whatever From: says, the field stays one by RFC 8601."""
+    f.reload(mode="monitor")
+    for value, want in AUTHORS:
+        what = "From: %.50r" % value
+        out = f.send((LETTER % "x").replace("Bank <info@x>", value))
+        tap.equal(out.author, want, "%s: %s" % (what, want or "nobody"))
+        tap.ok(("dmarc", "bank.example") not in out.passes(), what + ": no pass")
+        whole(what, out)
+    f.reload()
+
+
 # -- orders, and filters that are missing --------------------------------------
 
 def around_dmarc(chain):
@@ -381,8 +446,8 @@ def main():
         lab_tap.skip_all("gatepost-dmarc", why)
     with lab_base.Lab("dmarc") as lab:
         f = Fixture(lab)
-        for test in (every_case, words, recipients, known_client, ours_is_not_judged, forged, replayed,
-                     changed, every_order, counted, several_in_a_session):
+        for test in (every_case, words, discovery, recipients, known_client, ours_is_not_judged,
+                     forged, replayed, changed, authors, every_order, counted, several_in_a_session):
             tap.run(test.__name__, test, f)
         for name, daemon in f.daemons.items():
             tap.equal(daemon.stop(), 0, "gatepost-%s ends with 0" % name)
