@@ -270,6 +270,33 @@ record_store_damage_of_a_key_skips_its_value(void **state)
 	assert_int_equal(damaged, 1);
 }
 
+/* Two children of a branch become one: deleting would free it twice. */
+static void
+record_store_damage_of_a_page_in_two_places_is_found(void **state)
+{
+	char *bytes = malloc(whole_bytes);
+	struct gp_err err = { "" };
+
+	(void)state;
+	assert_non_null(bytes);
+	memcpy(bytes, whole, whole_bytes);
+	for (size_t page = 2; page < whole_bytes / PAGE; page++) {
+		char *p = bytes + page * PAGE;
+		uint16_t flags, first, second;
+
+		memcpy(&flags, p + 10, sizeof(flags));
+		memcpy(&first, p + 16, sizeof(first));
+		memcpy(&second, p + 18, sizeof(second));
+		if (flags == 1) /* a branch */
+			memcpy(p + first, p + second, 4);
+	}
+	write_file(bytes, whole_bytes);
+	free(bytes);
+	assert_int_equal(gp_lmdb_check(lab.data, GP_RECORD_KEY_BYTES, &err),
+	    GP_PERM);
+	assert_non_null(strstr(err.msg, "two places"));
+}
+
 /* -- anywhere ------------------------------------------------------------- */
 
 static uint32_t
@@ -394,6 +421,7 @@ main(void)
 		TEST(record_store_damage_of_an_empty_file_is_none),
 		TEST(record_store_damage_of_a_value_skips_it_alone),
 		TEST(record_store_damage_of_a_key_skips_its_value),
+		TEST(record_store_damage_of_a_page_in_two_places_is_found),
 		TEST(record_store_damage_of_each_page_kills_nobody),
 		TEST(record_store_damage_of_any_octet_kills_nobody),
 		TEST(record_store_damage_by_renaming_begins_a_new_file),
