@@ -10,7 +10,7 @@
  * There is no state but struct message; mta/dmarc_check has what outlives it.
  */
 #include "core/dmarc_authres.h"
-#include "core/dmarc_input.h"
+#include "core/dmarc_signs.h"
 #include "core/mailbox.h"
 #include "io/clock.h"
 #include "mta/dmarc_check.h"
@@ -19,10 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Different policies of recipients that are told apart; the rest shares the
- * global one. */
-#define POLICIES_MAX 64
-
 struct message {
 	struct gp_header header;
 	struct gp_author author;
@@ -30,8 +26,7 @@ struct message {
 	enum gp_rc authored;
 	bool found; /* the three above are set */
 	struct gp_dns_held *held;
-	size_t n_policies;
-	const struct gp_dmarc_policy *policies[POLICIES_MAX];
+	struct gp_dmarc_policies policies;
 	bool evaluated; /* what follows is set */
 	struct gp_dmarc_inputs inputs;
 	struct gp_dmarc_outcome outcome;
@@ -48,25 +43,13 @@ globals(const struct gp_msg *m)
 /* -- envelope and header -----------------------------------------------------
  */
 
-static void
-add_policy(struct message *dmarc, const struct gp_dmarc_policy *policy)
-{
-	for (size_t i = 0; i < dmarc->n_policies; i++)
-		if (dmarc->policies[i] == policy)
-			return;
-	dmarc->policies[dmarc->n_policies++] = policy;
-}
-
 static struct gp_verdict
 dmarc_on_rcpt(struct gp_msg *m, const struct gp_addr *rcpt)
 {
-	const struct gp_config *config = m->session->env->config;
 	struct message *dmarc = m->state;
-	const char *domain = rcpt->domain;
 
-	if (dmarc->n_policies >= POLICIES_MAX - 1)
-		domain = NULL;
-	add_policy(dmarc, &gp_policy_for(config, domain)->dmarc);
+	gp_dmarc_policies_add(&dmarc->policies, m->session->env->config,
+	    rcpt->domain);
 	return gp_continue();
 }
 
@@ -114,61 +97,27 @@ dmarc_on_eoh(struct gp_msg *m)
 	gp_arena_on_clear(m->arena, free_held, &dmarc->held);
 }
 
-/* -- what else is known
- * --------------------------------------------------------- */
-
-static bool
-is_forwarder(const struct gp_prefixes *list, const struct gp_ip *client)
-{
-	for (size_t i = 0; i < list->n; i++)
-		if (gp_prefix_has(&list->v[i], client))
-			return true;
-	return false;
-}
-
-/* A signature of the author's own tree that did not pass. */
-static bool
-has_broken(const struct gp_dmarc_inputs *in, const char *author)
-{
-	for (size_t i = 0; i < in->n_signatures; i++) {
-		const struct gp_dmarc_signature *s = &in->signatures[i];
-
-		if (s->domain != NULL &&
-		    gp_str_eq_nocase(s->result, GP_STR("fail")) &&
-		    (strcmp(s->domain, author) == 0 ||
-			gp_domain_is_below(s->domain, author) ||
-			gp_domain_is_below(author, s->domain)))
-			return true;
-	}
-	return false;
-}
-
-static struct gp_dmarc_signs
-signs_of(const struct gp_msg *m, const struct message *dmarc)
-{
-	const struct gp_dmarc_tables *own = m->session->env->own;
-	const struct gp_ip *client = &m->session->connect.client;
-	const struct gp_config *config = m->session->env->config;
-	const char *author = dmarc->author.domain;
-	const char *domain = dmarc->outcome.policy_domain;
-
-	return (struct gp_dmarc_signs){
-		.own_domain = gp_policy_for(config, author)->domain != NULL,
-		.list =
-		    gp_header_count(&dmarc->header, GP_STR("List-Id")) +
-			gp_header_count(&dmarc->header, GP_STR("List-Post")) >
-		    0,
-		.broken_aligned = has_broken(&dmarc->inputs, author),
-		.forwarder =
-		    is_forwarder(&globals(m)->trust.forwarders, client),
-		.known_client =
-		    domain != NULL && gp_dmarc_known_has(own->known, client,
-					  domain, gp_clock_wall_s()),
-	};
-}
-
 /* -- end of message
  * ---------------------------------------------------------------- */
+
+static void
+find_signs(struct gp_msg *m, struct message *dmarc)
+{
+	const struct gp_dmarc_tables *own = m->session->env->own;
+	const char *domain = dmarc->outcome.policy_domain;
+	const int64_t now_s = gp_clock_wall_s();
+	const struct gp_dmarc_mail mail = { .author = dmarc->author.domain,
+		.client = &m->session->connect.client,
+		.header = &dmarc->header };
+	struct gp_dmarc_case *c = &dmarc->c;
+
+	c->signs =
+	    gp_dmarc_signs_find(m->session->env->config, &mail, &dmarc->inputs);
+	c->signs.known_client =
+	    domain != NULL &&
+	    gp_dmarc_known_has(own->known, mail.client, domain, now_s);
+	c->override = gp_dmarc_override_find(globals(m), &mail, now_s);
+}
 
 static void
 evaluate(struct gp_msg *m, struct message *dmarc)
@@ -192,44 +141,10 @@ evaluate(struct gp_msg *m, struct message *dmarc)
 	dmarc->outcome =
 	    gp_dmarc_check(&with, &m->dns, c->author, &dmarc->inputs);
 	c->outcome = &dmarc->outcome;
-	c->signs = signs_of(m, dmarc);
-	c->override = gp_dmarc_override_find(globals(m),
-	    &(struct gp_dmarc_overridable){ .author = c->author,
-		.client = &m->session->connect.client,
-		.header = &dmarc->header },
-	    gp_clock_wall_s());
+	find_signs(m, dmarc);
 	if (dmarc->outcome.result == GP_DMARC_R_PASS)
 		gp_dmarc_known_add(own->known, &m->session->connect.client,
 		    dmarc->outcome.policy_domain, gp_clock_wall_s());
-}
-
-static unsigned
-weight(const struct gp_verdict *v)
-{
-	return v->monitored ? 0 : gp_disposition_severity(v->disposition);
-}
-
-/* One message, one fate: the most lenient recipient decides. */
-static struct gp_verdict
-decide(struct gp_msg *m, struct message *dmarc)
-{
-	struct gp_verdict best = gp_continue();
-
-	if (dmarc->n_policies == 0)
-		add_policy(dmarc,
-		    &gp_policy_for(m->session->env->config, NULL)->dmarc);
-	for (size_t i = 0; i < dmarc->n_policies; i++) {
-		const struct gp_dmarc_policy *p = dmarc->policies[i];
-		struct gp_dmarc_decision d = gp_dmarc_decide(p, &dmarc->c);
-		struct gp_verdict v =
-		    gp_dmarc_verdict(p, &d, &dmarc->c, m->arena);
-
-		if (i > 0 && weight(&v) >= weight(&best))
-			continue;
-		best = v;
-		dmarc->decision = d;
-	}
-	return best;
 }
 
 static void
@@ -263,7 +178,11 @@ dmarc_on_eom(struct gp_msg *m)
 	gp_msg_deadline(m, globals(m)->dmarc.timeout_ms);
 	m->dns.held = dmarc->held;
 	evaluate(m, dmarc);
-	v = decide(m, dmarc);
+	if (dmarc->policies.n == 0)
+		gp_dmarc_policies_add(&dmarc->policies, m->session->env->config,
+		    NULL);
+	v = gp_dmarc_most_lenient(&dmarc->policies, &dmarc->c, m->arena,
+	    &dmarc->decision);
 	gp_dmarc_authres(sealed, n, &dmarc->c, m->arena, &ar);
 	gp_msg_add_last_authres(m, &ar);
 	if (v.disposition == GP_DO_HOLD && !v.monitored)

@@ -1,12 +1,6 @@
 /* See dmarc_decide.h. */
 #include "core/dmarc_decide.h"
 
-#include "core/domain.h"
-
-#include <string.h>
-
-#define DAY_S 86400
-
 const char *
 gp_dmarc_reason_name(enum gp_dmarc_reason r)
 {
@@ -28,55 +22,6 @@ gp_dmarc_reason_name(enum gp_dmarc_reason r)
 }
 
 /* -- overrides --------------------------------------------------------- */
-
-static bool
-is_from(const struct gp_strings *from, const char *author)
-{
-	for (size_t i = 0; i < from->n; i++) {
-		const char *name = from->v[i];
-		bool below = strncmp(name, "*.", 2) == 0;
-
-		if (below ? gp_domain_is_below(author, name + 2)
-			  : strcmp(author, name) == 0)
-			return true;
-	}
-	return from->n == 0;
-}
-
-static bool
-is_client(const struct gp_prefixes *clients, const struct gp_ip *client)
-{
-	for (size_t i = 0; i < clients->n; i++)
-		if (gp_prefix_has(&clients->v[i], client))
-			return true;
-	return clients->n == 0;
-}
-
-static bool
-has_field(const struct gp_strings *names, const struct gp_header *header)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (gp_header_count(header, gp_str(names->v[i])) > 0)
-			return true;
-	return names->n == 0;
-}
-
-const struct gp_override_policy *
-gp_dmarc_override_find(const struct gp_globals *globals,
-    const struct gp_dmarc_overridable *what, int64_t now_s)
-{
-	for (size_t i = 0; what->author != NULL && i < globals->overrides.n;
-	     i++) {
-		const struct gp_override_policy *o = &globals->overrides.v[i];
-
-		if ((o->until_s == 0 || now_s < o->until_s + DAY_S) &&
-		    is_from(&o->from, what->author) &&
-		    is_client(&o->clients, what->client) &&
-		    has_field(&o->header, what->header))
-			return o;
-	}
-	return NULL;
-}
 
 /* The recipient's policy with the override's words over its own. */
 static struct gp_dmarc_policy
@@ -309,4 +254,46 @@ gp_dmarc_verdict(const struct gp_dmarc_policy *policy,
 	v.disposition = d->disposition;
 	v.monitored = policy->mode == GP_MONITOR && d->disposition != GP_DO_TAG;
 	return v;
+}
+
+/* -- several recipients ------------------------------------------------- */
+
+void
+gp_dmarc_policies_add(struct gp_dmarc_policies *all,
+    const struct gp_config *config, const char *domain)
+{
+	const struct gp_dmarc_policy *policy;
+
+	if (all->n >= GP_DMARC_POLICIES_MAX - 1)
+		domain = NULL;
+	policy = &gp_policy_for(config, domain)->dmarc;
+	for (size_t i = 0; i < all->n; i++)
+		if (all->v[i] == policy)
+			return;
+	all->v[all->n++] = policy;
+}
+
+static unsigned
+weight(const struct gp_verdict *v)
+{
+	return v->monitored ? 0 : gp_disposition_severity(v->disposition);
+}
+
+struct gp_verdict
+gp_dmarc_most_lenient(const struct gp_dmarc_policies *all,
+    const struct gp_dmarc_case *c, struct gp_arena *arena,
+    struct gp_dmarc_decision *out)
+{
+	struct gp_verdict best = gp_continue();
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct gp_dmarc_decision d = gp_dmarc_decide(all->v[i], c);
+		struct gp_verdict v = gp_dmarc_verdict(all->v[i], &d, c, arena);
+
+		if (i > 0 && weight(&v) >= weight(&best))
+			continue;
+		best = v;
+		*out = d;
+	}
+	return best;
 }

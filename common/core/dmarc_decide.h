@@ -14,7 +14,6 @@
 #define GP_CORE_DMARC_DECIDE_H
 
 #include "core/dmarc.h"
-#include "core/header.h"
 #include "core/verdict.h"
 
 /* gp_dmarc_reason_name - "local_policy" ...; "" for AS_ASKED. */
@@ -47,21 +46,6 @@ struct gp_dmarc_decision {
 	                      * say; never NULL */
 };
 
-/* What an override is looked up by. */
-struct gp_dmarc_overridable {
-	const char *author;         /* NULL: nothing matches */
-	const struct gp_ip *client; /* may be of no family */
-	const struct gp_header *header;
-};
-
-/*
- * gp_dmarc_override_find - the first override that has not ended at `now_s`
- * (seconds since 1970) and of which all that is given matches; NULL: none.
- */
-const struct gp_override_policy *
-gp_dmarc_override_find(const struct gp_globals *globals,
-    const struct gp_dmarc_overridable *what, int64_t now_s);
-
 /*
  * gp_dmarc_decide - for one recipient's policy.  The order: no single Author
  * Domain (no-from, multi-from), temperror; for a fail whose policy is not
@@ -81,5 +65,30 @@ struct gp_dmarc_decision gp_dmarc_decide(const struct gp_dmarc_policy *policy,
 struct gp_verdict gp_dmarc_verdict(const struct gp_dmarc_policy *policy,
     const struct gp_dmarc_decision *d, const struct gp_dmarc_case *c,
     struct gp_arena *arena);
+
+/* -- several recipients ------------------------------------------------- */
+
+/* Different policies that are told apart; recipients beyond that share the
+ * global one. */
+#define GP_DMARC_POLICIES_MAX 64
+
+struct gp_dmarc_policies {
+	size_t n;
+	const struct gp_dmarc_policy *v[GP_DMARC_POLICIES_MAX];
+};
+
+/* gp_dmarc_policies_add - that of the recipient domain (NULL: the global one)
+ * unless it is there; lives as long as the snapshot. */
+void gp_dmarc_policies_add(struct gp_dmarc_policies *all,
+    const struct gp_config *config, const char *domain);
+
+/*
+ * gp_dmarc_most_lenient - one message, one fate: the verdict of the policy
+ * that does the least, of equals the first; what is only watched does nothing.
+ * `*out` is its decision.  There is at least one policy.
+ */
+struct gp_verdict gp_dmarc_most_lenient(const struct gp_dmarc_policies *all,
+    const struct gp_dmarc_case *c, struct gp_arena *arena,
+    struct gp_dmarc_decision *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* What is done about a DMARC result: every word of the policy. */
 #include "core/dmarc_authres.h"
 #include "core/dmarc_decide.h"
+#include "io/policy_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NONE GP_DMARC_NONE
@@ -258,108 +260,6 @@ dmarc_decide_table(void **state)
 	}
 }
 
-/* -- which override ----------------------------------------------------- */
-
-#define NAMES(...)                                                             \
-	{                                                                      \
-		.n = sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), \
-		.v = (const char *const[])                                     \
-		{                                                              \
-			__VA_ARGS__                                            \
-		}                                                              \
-	}
-#define NET /* 192.0.2.0/24 */                                                 \
-	{                                                                      \
-		.n = 1, .v = &net                                              \
-	}
-#define DAY ((int64_t)20000 * 86400)
-
-static struct gp_prefix net;
-static const struct gp_override_policy found[] = {
-	{ .name = "ended", .from = NAMES("a.example"), .until_s = DAY - 86400 },
-	{ .name = "from",
-	    .from = NAMES("a.example", "*.b.example"),
-	    .until_s = DAY },
-	{ .name = "all three",
-	    .from = NAMES("c.example"),
-	    .clients = NET,
-	    .header = NAMES("X-None", "List-Id") },
-	{ .name = "client and header",
-	    .clients = NET,
-	    .header = NAMES("List-Id") },
-	{ .name = "client", .clients = NET },
-	{ .name = "header", .header = NAMES("X-Other", "X-Mine") },
-	{ .name = "never reached", .from = NAMES("a.example") },
-};
-
-static const struct found_row {
-	const char *label;
-	const char *author;
-	const char *client; /* NULL: not known */
-	const char *field;
-	int64_t now_s;
-	const char *want; /* NULL: none */
-} found_rows[] = {
-	{ "the first of two", "a.example", NULL, "X", DAY, "from" },
-	{ "the last second of the day", "a.example", NULL, "X", DAY + 86399,
-	    "from" },
-	{ "the day after: the next one that matches", "a.example", NULL, "X",
-	    DAY + 86400, "never reached" },
-	{ "its last second was yesterday", "a.example", NULL, "X", DAY - 1,
-	    "ended" },
-	{ "a name below", "x.b.example", NULL, "X", DAY, "from" },
-	{ "a name far below", "x.y.b.example", NULL, "X", DAY, "from" },
-	{ "not the name itself", "b.example", NULL, "X", DAY, NULL },
-	{ "not a name that ends alike", "xb.example", NULL, "X", DAY, NULL },
-	{ "not below a name without *", "x.a.example", NULL, "X", DAY, NULL },
-	{ "all three", "c.example", "192.0.2.9", "list-id", DAY, "all three" },
-	{ "all three but the author", "d.example", "192.0.2.9", "List-Id", DAY,
-	    "client and header" },
-	{ "all three but the header", "c.example", "192.0.2.9", "X", DAY,
-	    "client" },
-	{ "all three but the client", "c.example", "192.0.3.9", "List-Id", DAY,
-	    NULL },
-	{ "no known client", "c.example", NULL, "List-Id", DAY, NULL },
-	{ "a header alone", "d.example", NULL, "x-mine", DAY, "header" },
-	{ "no author", NULL, "192.0.2.9", "X-Mine", DAY, NULL },
-};
-
-static void
-dmarc_override_find_takes_the_first_that_matches(void **state)
-{
-	const struct gp_globals globals = {
-		.overrides = { sizeof(found) / sizeof(found[0]), found }
-	};
-	const struct gp_globals nothing = { .authserv_id = NULL };
-
-	(void)state;
-	assert_int_equal(gp_prefix_parse(GP_STR("192.0.2.0/24"), &net, NULL),
-	    GP_OK);
-	for (size_t i = 0; i < sizeof(found_rows) / sizeof(found_rows[0]);
-	     i++) {
-		const struct found_row *r = &found_rows[i];
-		struct gp_field field = { .name = gp_str(r->field) };
-		const struct gp_header header = { .v = &field, .n = 1 };
-		struct gp_ip client = { .family = GP_IP_UNKNOWN };
-		const struct gp_dmarc_overridable what = { .author = r->author,
-			.client = &client,
-			.header = &header };
-		const struct gp_override_policy *o;
-
-		print_message("# %s\n", r->label);
-		if (r->client != NULL)
-			assert_int_equal(gp_ip_parse(gp_str(r->client),
-					     &client),
-			    GP_OK);
-		o = gp_dmarc_override_find(&globals, &what, r->now_s);
-		if (r->want == NULL)
-			assert_null(o);
-		else if (o == NULL || strcmp(o->name, r->want) != 0)
-			fail_msg("%s", o == NULL ? "none" : o->name);
-		assert_null(gp_dmarc_override_find(&nothing, &what, DAY));
-	}
-}
-
 /* -- the reply ----------------------------------------------------------- */
 
 static void
@@ -494,18 +394,116 @@ dmarc_describe_names_the_override(void **state)
 					  " comment=\"override o\""));
 }
 
+/* -- several recipients ------------------------------------------------- */
+
+static void
+dmarc_most_lenient_table(void **state)
+{
+	enum { MON, TAG, HOLD, SPLIT, REJECT };
+	static const struct gp_dmarc_policy of[] = {
+		[MON] = { .mode = GP_MONITOR, .reject = GP_DMARC_ALWAYS },
+		[TAG] = { .mode = GP_ENFORCE },
+		[HOLD] = { .mode = GP_ENFORCE, .quarantine = GP_DO_HOLD },
+		[SPLIT] = { .mode = GP_ENFORCE, .quarantine = GP_DO_REJECT },
+		[REJECT] = { .mode = GP_ENFORCE, .reject = GP_DMARC_ALWAYS },
+	};
+	static const struct {
+		const char *label;
+		size_t n;
+		unsigned char v[3];
+		unsigned char want; /* whose decision it is */
+		enum gp_action action;
+	} lenient[] = {
+		{ "one", 1, { REJECT }, REJECT, GP_REJECT },
+		{ "hold before reject", 2, { REJECT, HOLD }, HOLD,
+		    GP_CONTINUE },
+		{ "whatever the order", 2, { HOLD, REJECT }, HOLD,
+		    GP_CONTINUE },
+		{ "tag before hold", 3, { REJECT, HOLD, TAG }, TAG,
+		    GP_CONTINUE },
+		{ "who only watches does nothing", 3, { REJECT, MON, HOLD },
+		    MON, GP_CONTINUE },
+		{ "of equals the first", 2, { TAG, MON }, TAG, GP_CONTINUE },
+		{ "of equals the first, too", 2, { MON, TAG }, MON,
+		    GP_CONTINUE },
+		{ "all refuse", 2, { SPLIT, REJECT }, SPLIT, GP_REJECT },
+	};
+	const struct gp_dmarc_outcome o = { .result = GP_DMARC_R_FAIL,
+		.reason = "x",
+		.policy_domain = "a.example",
+		.asked = REJ,
+		.policy = REJ };
+	const struct gp_dmarc_case c = { .author = "a.example", .outcome = &o };
+	struct gp_arena *arena = gp_arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lenient) / sizeof(lenient[0]); i++) {
+		struct gp_dmarc_policies all = { .n = lenient[i].n };
+		struct gp_dmarc_decision d, want;
+		struct gp_verdict v;
+
+		print_message("# %s\n", lenient[i].label);
+		for (size_t j = 0; j < all.n; j++)
+			all.v[j] = &of[lenient[i].v[j]];
+		want = gp_dmarc_decide(&of[lenient[i].want], &c);
+		v = gp_dmarc_most_lenient(&all, &c, arena, &d);
+		assert_int_equal(v.action, lenient[i].action);
+		assert_int_equal(v.monitored, lenient[i].want == MON);
+		assert_int_equal(d.disposition, want.disposition);
+		assert_int_equal(d.applied, want.applied);
+		assert_int_equal(d.reason, want.reason);
+	}
+	gp_arena_free(arena);
+}
+
+static void
+dmarc_policies_are_told_apart_and_bounded(void **state)
+{
+	struct gp_dmarc_policies all = { .n = 0 };
+	struct gp_config *config = NULL;
+	struct gp_problems problems;
+	struct gp_buf text;
+	char name[32];
+
+	(void)state;
+	gp_buf_init(&text, 65536);
+	for (int i = 0; i < 100; i++)
+		gp_buf_addf(&text, "domain d%d.example { }\n", i);
+	gp_problems_init(&problems);
+	assert_int_equal(gp_policy_parse(gp_buf_str(&text), "c", &config,
+			     &problems),
+	    GP_OK);
+	gp_dmarc_policies_add(&all, config, NULL);
+	gp_dmarc_policies_add(&all, config, "x.example");
+	gp_dmarc_policies_add(&all, config, "d0.example");
+	gp_dmarc_policies_add(&all, config, "d0.example");
+	assert_int_equal(all.n, 2);
+	assert_ptr_equal(all.v[0], &gp_policy_for(config, NULL)->dmarc);
+	assert_ptr_equal(all.v[1], &gp_policy_for(config, "d0.example")->dmarc);
+	all.n = 0;
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(name, sizeof(name), "d%d.example", i);
+		gp_dmarc_policies_add(&all, config, name);
+	}
+	assert_int_equal(all.n, GP_DMARC_POLICIES_MAX);
+	assert_ptr_equal(all.v[all.n - 1], &gp_policy_for(config, NULL)->dmarc);
+	gp_config_unref(config);
+	gp_problems_clear(&problems);
+	gp_buf_clear(&text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dmarc_decide_table),
 		cmocka_unit_test(
-		    dmarc_override_find_takes_the_first_that_matches),
-		cmocka_unit_test(
 		    dmarc_decide_without_an_author_by_its_two_words),
 		cmocka_unit_test(dmarc_verdict_only_enforcing_refuses),
 		cmocka_unit_test(dmarc_decide_is_monotone),
 		cmocka_unit_test(dmarc_describe_names_the_override),
+		cmocka_unit_test(dmarc_most_lenient_table),
+		cmocka_unit_test(dmarc_policies_are_told_apart_and_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
