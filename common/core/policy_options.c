@@ -33,21 +33,6 @@ static const struct gp_word discoveries[] = { { "treewalk", GP_DMARC_TREEWALK },
 static const struct gp_word rejects[] = { { "never", GP_DMARC_NEVER },
 	{ "corroborated", GP_DMARC_CORROBORATED },
 	{ "always", GP_DMARC_ALWAYS }, { NULL, 0 } };
-static const struct gp_word override_rejects[] = { { "never",
-						       GP_OVERRIDE_NEVER },
-	{ "corroborated", GP_OVERRIDE_CORROBORATED },
-	{ "always", GP_OVERRIDE_ALWAYS }, { NULL, 0 } };
-static const struct gp_word override_quarantines[] = {
-	{ "tag", GP_OVERRIDE_TAG }, { "hold", GP_OVERRIDE_HOLD },
-	{ "reject", GP_OVERRIDE_REJECT }, { NULL, 0 }
-};
-static const struct gp_word override_dmarc[] = { { "none", GP_OVERRIDE_NONE },
-	{ NULL, 0 } };
-static const struct gp_word reasons[] = { { "local_policy",
-					      GP_DMARC_LOCAL_POLICY },
-	{ "mailing_list", GP_DMARC_MAILING_LIST },
-	{ "trusted_forwarder", GP_DMARC_TRUSTED_FORWARDER },
-	{ "other", GP_DMARC_OTHER }, { NULL, 0 } };
 static const struct gp_word elses[] = { { "reject", GP_ELSE_REJECT },
 	{ "tempfail", GP_ELSE_TEMPFAIL }, { "unsigned", GP_ELSE_UNSIGNED },
 	{ NULL, 0 } };
@@ -522,55 +507,6 @@ static const struct gp_option limit_options[] = {
 };
 #undef AT
 
-#define AT(member) .offset = offsetof(struct gp_override_policy, member)
-static const struct gp_option override_options[] = {
-	{ .name = "from",
-	    .kind = GP_DOMAINS,
-	    .is_list = true,
-	    .expected = "domain names, with \"*.\" in front for all below",
-	    .min = 1,
-	    AT(from) },
-	{ .name = "clients",
-	    .kind = GP_PREFIX,
-	    .is_list = true,
-	    .expected = "IP addresses or prefixes",
-	    .min = 1,
-	    AT(clients) },
-	{ .name = "header",
-	    .kind = GP_FIELD,
-	    .is_list = true,
-	    .expected = "names of header fields",
-	    .min = 1,
-	    AT(header) },
-	{ .name = "until",
-	    .kind = GP_DATE,
-	    .expected = "a date YYYY-MM-DD, or \"\" for no end",
-	    AT(until_s) },
-	{ .name = "reject",
-	    .kind = GP_WORD,
-	    .expected = "never, corroborated or always",
-	    .words = override_rejects,
-	    AT(reject) },
-	{ .name = "quarantine",
-	    .kind = GP_WORD,
-	    .expected = "tag, hold or reject",
-	    .words = override_quarantines,
-	    AT(quarantine) },
-	{ .name = "dmarc",
-	    .kind = GP_WORD,
-	    .expected = "none",
-	    .words = override_dmarc,
-	    AT(dmarc) },
-	{ .name = "reason",
-	    .kind = GP_WORD,
-	    .expected =
-		"local_policy, mailing_list, trusted_forwarder or other",
-	    .fallback = "local_policy",
-	    .words = reasons,
-	    AT(reason) },
-};
-#undef AT
-
 /* -- groups ------------------------------------------------------------ */
 
 enum {
@@ -592,8 +528,6 @@ static_assert(END_POLICY == GP_POLICY_OPTIONS, "count of policy options");
 static_assert(COUNT(key_options) == GP_KEY_OPTIONS, "count of key options");
 static_assert(COUNT(limit_options) == GP_LIMIT_OPTIONS, "count of limit"
 							" options");
-static_assert(COUNT(override_options) == GP_OVERRIDE_OPTIONS,
-    "count of override options");
 /* Values are written through pointers of the size of an int. */
 static_assert(sizeof(enum gp_mode) == sizeof(int), "size of an enum");
 
@@ -619,5 +553,7 @@ const struct gp_option_group gp_option_groups[GP_GROUPS] = {
 	[GP_GROUP_SENDERS] = GROUP(senders, GP_IN_POLICY, FIRST_SENDERS),
 	[GP_GROUP_KEY] = GROUP(key, GP_IN_KEY, 0),
 	[GP_GROUP_LIMIT] = GROUP(limit, GP_IN_LIMIT, 0),
-	[GP_GROUP_OVERRIDE] = GROUP(override, GP_IN_OVERRIDE, 0),
+	[GP_GROUP_OVERRIDE] = { .target = GP_IN_OVERRIDE,
+	    .n = GP_OVERRIDE_OPTIONS,
+	    .options = gp_override_options },
 };

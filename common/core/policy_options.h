@@ -33,4 +33,7 @@ enum gp_option_group_id {
 
 extern const struct gp_option_group gp_option_groups[GP_GROUPS];
 
+/* Those of override blocks, in policy_override.c. */
+extern const struct gp_option gp_override_options[GP_OVERRIDE_OPTIONS];
+
 #endif
