@@ -29,9 +29,10 @@ take_spf(const struct gp_authres_result *r, bool null_sender,
 		return;
 	out->spf_result = r->result;
 	out->spf_domain = domain_of(r, "smtp", property, arena);
-	if (out->spf_domain != NULL &&
-	    gp_str_eq_nocase(r->result, GP_STR("pass")))
+	if (gp_str_eq_nocase(r->result, GP_STR("pass")))
 		out->spf_pass = out->spf_domain;
+	else if (gp_str_eq_nocase(r->result, GP_STR("temperror")))
+		out->spf_open = out->spf_domain;
 }
 
 static void
@@ -51,8 +52,12 @@ take_dkim(const struct gp_authres_result *r, struct gp_arena *arena,
 	sig->domain = domain_of(r, "header", "d", arena);
 	if (s != NULL)
 		sig->selector = s->value;
-	if (sig->domain != NULL && gp_str_eq_nocase(r->result, GP_STR("pass")))
+	if (sig->domain == NULL)
+		return;
+	if (gp_str_eq_nocase(r->result, GP_STR("pass")))
 		out->dkim_pass[out->n_dkim_pass++] = sig->domain;
+	else if (gp_str_eq_nocase(r->result, GP_STR("temperror")))
+		out->dkim_open[out->n_dkim_open++] = sig->domain;
 }
 
 void
@@ -64,6 +69,8 @@ gp_dmarc_inputs_read(const struct gp_authres *fields, size_t n,
 		    GP_DMARC_SIGNATURES_MAX * sizeof(*out->signatures)),
 		.dkim_pass = gp_arena_alloc(arena,
 		    GP_DMARC_SIGNATURES_MAX * sizeof(*out->dkim_pass)),
+		.dkim_open = gp_arena_alloc(arena,
+		    GP_DMARC_SIGNATURES_MAX * sizeof(*out->dkim_open)),
 	};
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; j < fields[i].n; j++) {

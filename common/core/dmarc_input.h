@@ -38,6 +38,11 @@ struct gp_dmarc_inputs {
 	const char *spf_pass; /* NULL: none */
 	size_t n_dkim_pass;
 	const char **dkim_pass;
+
+	/* the same of what gave temperror: it might have been a pass */
+	const char *spf_open; /* NULL: none */
+	size_t n_dkim_open;
+	const char **dkim_open;
 };
 
 /*

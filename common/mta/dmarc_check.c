@@ -78,6 +78,28 @@ compare(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 	log_difference(q.author, acted, &other);
 }
 
+/* It failed.  Would it pass, had DNS answered to SPF and DKIM?  Then it can not
+ * be said to fail (RFC 9989 5.3.6). */
+static void
+leave_open(struct gp_dmarc_query q, const struct gp_dmarc_inputs *in,
+    struct gp_dns_scope *scope, struct gp_arena *arena,
+    struct gp_dmarc_outcome *out)
+{
+	struct gp_dmarc_outcome other;
+
+	q.spf = in->spf_open;
+	q.n_dkim = in->n_dkim_open;
+	q.dkim = in->dkim_open;
+	other = evaluate(&q, scope, arena);
+	if (other.result == GP_DMARC_R_PASS)
+		other.reason = gp_arena_printf(arena,
+		    "SPF or DKIM of %s could not be checked", other.aligned);
+	else if (other.result != GP_DMARC_R_TEMPERROR)
+		return;
+	out->result = GP_DMARC_R_TEMPERROR;
+	out->reason = other.reason;
+}
+
 struct gp_dmarc_outcome
 gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
     const char *author, const struct gp_dmarc_inputs *in)
@@ -98,6 +120,9 @@ gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 		out.record.rua = gp_arena_dup(c->arena, out.record.rua);
 	if (c->how->discovery == GP_DMARC_BOTH)
 		compare(c, scope, q, &out);
+	if (out.result == GP_DMARC_R_FAIL &&
+	    (in->spf_open != NULL || in->n_dkim_open > 0))
+		leave_open(q, in, scope, c->arena, &out);
 	gp_metrics_add(c->metrics, GP_M_DMARC_RESULTS, (unsigned)out.result, 1);
 	gp_metrics_observe(c->metrics, GP_M_DMARC_SECONDS,
 	    gp_clock_us() - start_us);

@@ -26,7 +26,9 @@ struct gp_dmarc_checker {
 	const struct gp_psl *psl;   /* NULL: discovery is treewalk */
 };
 
-/* gp_dmarc_check - evaluate; strings of the outcome live in c->arena. */
+/* gp_dmarc_check - evaluate; strings of the outcome live in c->arena.  Where
+ * an SPF or DKIM result of temperror could have made a pass of a fail, it is
+ * temperror (RFC 9989 5.3.6). */
 struct gp_dmarc_outcome
 gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
     const char *author, const struct gp_dmarc_inputs *in);

@@ -41,6 +41,8 @@ POLICIES = {
     "family.example": "v=DMARC1; p=none; sp=quarantine; np=reject",
     "receiver.example": "v=DMARC1; p=reject",
     "known.example": "v=DMARC1; p=reject",
+    "nospf.example": "v=DMARC1; p=reject",
+    "nokey.example": "v=DMARC1; p=reject",
 }
 
 
@@ -58,6 +60,9 @@ def zone(key):
     for domain in everybody:
         out[domain] = {"TXT": ["v=spf1 ip4:%s -all" % GOOD]}
         out[lab_dkim.name("s1", domain)] = {"TXT": [key.record]}
+    out["nospf.example"] = {"TXT": "SERVFAIL"}
+    for domain in ("nokey.example", "mail.nokey.example"):
+        out[lab_dkim.name("s1", domain)] = "SERVFAIL"
     out["attacker.example"] = {"TXT": ["v=spf1 ip4:%s -all" % BAD]}
     out[lab_dkim.name("s1", "attacker.example")] = {"TXT": [key.record]}
     return out

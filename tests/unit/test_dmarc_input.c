@@ -110,6 +110,32 @@ dmarc_input_table(void **state)
 	}
 }
 
+/* What might have passed is told from what passed and what did not. */
+static void
+dmarc_input_temperror_is_open(void **state)
+{
+	struct gp_arena *arena = gp_arena_new();
+	struct gp_dmarc_inputs in;
+
+	(void)state;
+	read_row("mx.test; spf=temperror smtp.mailfrom=A.test;"
+		 " spf=temperror smtp.helo=h.test\n"
+		 "mx.test; dkim=temperror header.d=b.test;"
+		 " dkim=pass header.d=c.test; dkim=permerror header.d=d.test;"
+		 " dkim=temperror",
+	    false, arena, &in);
+	assert_null(in.spf_pass);
+	assert_string_equal(in.spf_open, "a.test");
+	assert_int_equal(in.n_dkim_open, 1);
+	assert_string_equal(in.dkim_open[0], "b.test");
+	assert_int_equal(in.n_dkim_pass, 1);
+	read_row("mx.test; spf=fail smtp.mailfrom=a.test; spf=temperror"
+		 " smtp.helo=h.test",
+	    false, arena, &in);
+	assert_null(in.spf_open);
+	gp_arena_free(arena);
+}
+
 static void
 dmarc_input_signatures_are_bounded(void **state)
 {
@@ -141,6 +167,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dmarc_input_table),
+		cmocka_unit_test(dmarc_input_temperror_is_open),
 		cmocka_unit_test(dmarc_input_signatures_are_bounded),
 	};
 
