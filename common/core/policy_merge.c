@@ -280,18 +280,32 @@ is_written(const struct gp_part *part, const char *const *names, size_t n)
 	return false;
 }
 
+/* What is written and yet not there is empty, or a problem already. */
+static bool
+is_missing(const struct gp_merge *m, const struct gp_part *part,
+    const char *const names[3], bool given)
+{
+	return !given &&
+	       (m->ctx.problems->count == 0 || !is_written(part, names, 3));
+}
+
 static void
 check_override(const struct gp_merge *m, const struct gp_part *part)
 {
 	static const char *const which[] = { "from", "clients", "header" };
 	static const char *const does[] = { "reject", "quarantine", "dmarc" };
+	const struct gp_override_policy *o = &part->override;
 
-	if (!is_written(part, which, 3))
+	if (is_missing(m, part, which,
+		o->from.n > 0 || o->clients.n > 0 || o->header.n > 0))
 		gp_problems_add(m->ctx.problems, part->origin,
 		    "override \"%s\": expected at least one of from, clients,"
 		    " header",
 		    part->name);
-	if (!is_written(part, does, 3))
+	if (is_missing(m, part, does,
+		o->reject != GP_OVERRIDE_REJECT_UNSET ||
+		    o->quarantine != GP_OVERRIDE_QUARANTINE_UNSET ||
+		    o->dmarc != GP_OVERRIDE_DMARC_UNSET))
 		gp_problems_add(m->ctx.problems, part->origin,
 		    "override \"%s\": expected at least one of reject,"
 		    " quarantine, dmarc",

@@ -132,6 +132,15 @@ static const struct row rows[] = {
 	    .text = GP_STR("\noverride x { header = X }"),
 	    .want = "c:2: override \"x\": expected at least one of reject, "
 		    "quarantine, dmarc\n" },
+	{ .label = "override of nothing but empty lists",
+	    .text = GP_STR("override x { from = { } clients = { } header = { }"
+			   " dmarc = none }"),
+	    .want = "c:1: override \"x\": expected at least one of from, "
+		    "clients, header\n" },
+	{ .label = "override with nothing but empty words",
+	    .text = GP_STR("override x { header = X reject = \"\" }"),
+	    .want = "c:1: override \"x\": expected at least one of reject, "
+		    "quarantine, dmarc\n" },
 	{ .label = "override whose only words are wrong: said once",
 	    .text = GP_STR("override x { from = a..b reject = sometimes }"),
 	    .want = "c:1: \"a..b\": override.from: expected domain names, "
