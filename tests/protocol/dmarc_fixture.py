@@ -63,6 +63,7 @@ def zone(key):
     out["nospf.example"] = {"TXT": "SERVFAIL"}
     for domain in ("nokey.example", "mail.nokey.example"):
         out[lab_dkim.name("s1", domain)] = "SERVFAIL"
+    out["*.slowkeys.example"] = "TIMEOUT"
     out["attacker.example"] = {"TXT": ["v=spf1 ip4:%s -all" % BAD]}
     out[lab_dkim.name("s1", "attacker.example")] = {"TXT": [key.record]}
     return out
@@ -175,6 +176,14 @@ class Fixture:
 
     def signed(self, domain, raw=None, key=None, **kw):
         return lab_dkim.sign(raw or LETTER % domain, domain, "s1", key or self.key, **kw)
+
+    def signed_slowly(self, author, count):
+        """One aligned signature without a key, below others whose keys never
+        come."""
+        raw = lab_dkim.sign(LETTER % author, author, "gone", self.key)
+        for n in range(count):
+            raw = lab_dkim.sign(raw, "d%d.slowkeys.example" % n, "s1", self.key)
+        return raw
 
     def queue_id(self):
         self.count += 1
