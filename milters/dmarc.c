@@ -97,8 +97,8 @@ dmarc_on_eoh(struct gp_msg *m)
 	gp_arena_on_clear(m->arena, free_held, &dmarc->held);
 }
 
-/* -- end of message
- * ---------------------------------------------------------------- */
+/* -- end of message ---------------------------------------------------------
+ */
 
 static void
 find_signs(struct gp_msg *m, struct message *dmarc)

@@ -1,6 +1,7 @@
 /* See err.h. */
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,6 +16,25 @@ gp_fail(struct gp_err *err, enum gp_rc rc, const char *fmt, ...)
 		va_end(ap);
 	}
 	return rc;
+}
+
+enum gp_rc
+gp_rc_of_errno(int error)
+{
+	switch (error) {
+	case EINTR:
+	case EAGAIN:
+	case EIO:
+	case ENOSPC:
+	case EDQUOT:
+	case ENFILE:
+	case EMFILE:
+	case ENOMEM:
+	case ESTALE:
+		return GP_TEMP;
+	default:
+		return GP_PERM;
+	}
 }
 
 const char *

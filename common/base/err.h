@@ -34,6 +34,11 @@ struct gp_err {
 enum gp_rc gp_fail(struct gp_err *err, enum gp_rc rc, const char *fmt, ...)
     GP_PRINTF(3, 4);
 
+/* gp_rc_of_errno - GP_TEMP for a failure that may be gone at the next try (a
+ * shortage, an interruption, an I/O error), GP_PERM for what somebody must
+ * mend. */
+enum gp_rc gp_rc_of_errno(int error);
+
 /* gp_rc_name - "ok", "none", "temporary" or "permanent"; never NULL. */
 const char *gp_rc_name(enum gp_rc rc);
 

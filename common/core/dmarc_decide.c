@@ -203,8 +203,8 @@ gp_dmarc_decide(const struct gp_dmarc_policy *policy,
 	return let_through(GP_DMARC_AS_ASKED, "nothing is to be done");
 }
 
-/* -- the reply
- * ----------------------------------------------------------------- */
+/* -- the reply --------------------------------------------------------------
+ */
 
 static const char *
 option_of(const struct gp_dmarc_case *c)

@@ -302,10 +302,7 @@ run(void *arg)
 static enum gp_rc
 failed(struct gp_err *err, const char *path, const char *what, int error)
 {
-	bool passing = error == EMFILE || error == ENFILE || error == ENOMEM ||
-	               error == EAGAIN || error == ENOSPC;
-
-	return gp_fail(err, passing ? GP_TEMP : GP_PERM,
+	return gp_fail(err, gp_rc_of_errno(error),
 	    "control socket \"%s\": %s: %s", path, what,
 	    strerrordesc_np(error));
 }

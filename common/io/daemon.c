@@ -22,23 +22,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* A passing shortage, or something to mend? */
-static enum gp_rc
-rc_of_errno(int error)
-{
-	switch (error) {
-	case ENOSPC:
-	case EDQUOT:
-	case ENOMEM:
-	case EMFILE:
-	case ENFILE:
-	case EAGAIN:
-		return GP_TEMP;
-	default:
-		return GP_PERM;
-	}
-}
-
 /* strerror() shares one buffer between threads. */
 static const char *
 error_text(int error)
@@ -189,7 +172,7 @@ settle_dir(const char *path, mode_t mode, const char *user, struct gp_err *err)
 		}
 	}
 	if (!done)
-		rc = gp_fail(err, rc_of_errno(errno),
+		rc = gp_fail(err, gp_rc_of_errno(errno),
 		    "folder \"%s\" can't be given to its user: %s", path,
 		    error_text(errno));
 	if (fd >= 0)
@@ -205,7 +188,7 @@ no_dir(const char *path, mode_t mode, int error, struct gp_err *err)
 		    "folder \"%s\" can't be made: there is something else of "
 		    "that name, or of a parent's; move it away",
 		    path);
-	return gp_fail(err, rc_of_errno(error),
+	return gp_fail(err, gp_rc_of_errno(error),
 	    "folder \"%s\" can't be made: %s; as root: install -d -m %04o %s",
 	    path, error_text(error), (unsigned)mode, path);
 }
@@ -283,7 +266,7 @@ write_pid(int fd)
 	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		return rc_of_errno(errno);
+		return gp_rc_of_errno(errno);
 	return GP_OK;
 }
 
@@ -327,7 +310,7 @@ gp_daemon_lock(const char *path, int *fd, struct gp_err *err)
 		return gp_fail(err, GP_PERM,
 		    "lock file \"%s\" is a symbolic link: remove it", path);
 	if (*fd < 0)
-		return gp_fail(err, rc_of_errno(errno),
+		return gp_fail(err, gp_rc_of_errno(errno),
 		    "lock file \"%s\" can't be opened: %s", path,
 		    error_text(errno));
 	rc = lock_fd(*fd, path, err);

@@ -4,7 +4,7 @@
 #include "base/siphash.h"
 #include "base/xalloc.h"
 #include "io/clock.h"
-#include "io/dns_thread.h"
+#include "io/thread.h"
 
 #include <pthread.h>
 #include <stdalign.h>
@@ -294,7 +294,7 @@ flight_new(struct gp_dns_cache *c, struct shard *s, uint64_t hash,
 	f->shard = s;
 	f->hash = hash;
 	f->holds = 2;
-	gp_dns_cond_init(&f->finished);
+	gp_cond_init(&f->finished);
 	f->next = *bucket;
 	*bucket = f;
 	s->n_flights++;
@@ -354,7 +354,7 @@ gp_dns_cache_find(struct gp_dns_cache *c, const struct gp_dns_question *q,
 struct gp_dns_entry *
 gp_dns_flight_wait(struct gp_dns_flight *f, int64_t deadline_us)
 {
-	const struct timespec until = gp_dns_timespec(deadline_us);
+	const struct timespec until = gp_timespec_of(deadline_us);
 	struct gp_dns_entry *e = NULL;
 	int error = 0;
 

@@ -8,7 +8,7 @@
 #include "io/clock.h"
 #include "io/dns_backend.h"
 #include "io/dns_pump.h"
-#include "io/dns_thread.h"
+#include "io/thread.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -102,7 +102,7 @@ static void
 wait_until(struct client *c, size_t n, int64_t until_us)
 {
 	const int64_t now_us = gp_clock_us();
-	const struct timespec left = gp_dns_timespec(
+	const struct timespec left = gp_timespec_of(
 	    until_us <= now_us ? 0 : gp_time_sub(until_us, now_us));
 	uint64_t woken;
 
@@ -245,7 +245,7 @@ client_open(struct client *c, const struct gp_resolver_policy *policy,
 	rc = gp_dns_pump_init(&c->pump, policy, servers, n, err);
 	if (rc != GP_OK)
 		return rc;
-	rc = gp_dns_thread_start(&c->thread, client_run, c, err);
+	rc = gp_thread_start(&c->thread, client_run, c, err);
 	if (rc != GP_OK)
 		gp_dns_pump_clear(&c->pump);
 	return rc;

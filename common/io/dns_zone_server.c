@@ -8,8 +8,8 @@
 #include "base/xalloc.h"
 #include "io/clock.h"
 #include "io/dns_backend.h"
-#include "io/dns_thread.h"
 #include "io/dns_zone.h"
+#include "io/thread.h"
 
 #include <stdlib.h>
 
@@ -93,7 +93,7 @@ late_take(struct server *s)
 			pthread_cond_wait(&s->changed, &s->lock);
 		} else if (s->late->due_us > gp_clock_us()) {
 			const struct timespec due =
-			    gp_dns_timespec(s->late->due_us);
+			    gp_timespec_of(s->late->due_us);
 
 			(void)pthread_cond_timedwait(&s->changed, &s->lock,
 			    &due);
@@ -168,10 +168,10 @@ gp_dns_open_zone(struct gp_str zone, struct gp_metrics *metrics,
 		.free = server_free };
 	s->zone = z;
 	pthread_mutex_init(&s->lock, NULL);
-	gp_dns_cond_init(&s->changed);
+	gp_cond_init(&s->changed);
 	s->threaded = gp_dns_zone_delays(z);
 	if (s->threaded)
-		rc = gp_dns_thread_start(&s->thread, server_run, s, err);
+		rc = gp_thread_start(&s->thread, server_run, s, err);
 	if (rc != GP_OK) {
 		server_free(&s->base);
 		return rc;

@@ -18,31 +18,13 @@
 #define NAME_BYTES     64  /* of a user or group, cut if longer */
 #define LOOKUP_BYTES   4096
 
-/* What may be gone at the next try, and what somebody must mend. */
-static enum gp_rc
-rc_of(int error)
-{
-	switch (error) {
-	case EINTR:
-	case EAGAIN:
-	case EIO:
-	case ENFILE:
-	case EMFILE:
-	case ENOMEM:
-	case ESTALE:
-		return GP_TEMP;
-	default:
-		return GP_PERM;
-	}
-}
-
 static enum gp_rc
 fail_errno(struct gp_err *err, const char *path, int error)
 {
 	char text[128];
 
-	return gp_fail(err, rc_of(error), "%s: can not be read: %s", path,
-	    strerror_r(error, text, sizeof(text)));
+	return gp_fail(err, gp_rc_of_errno(error), "%s: can not be read: %s",
+	    path, strerror_r(error, text, sizeof(text)));
 }
 
 /* -- who we are, in words ------------------------------------------------- */

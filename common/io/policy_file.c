@@ -108,13 +108,6 @@ build(struct reader *r, const char *directory, struct gp_config **out)
 
 /* -- files ------------------------------------------------------------- */
 
-static bool
-is_passing(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOMEM ||
-	       error == EIO || error == EINTR || error == EAGAIN;
-}
-
 static void
 can_not(struct reader *r, const char *path, const char *what)
 {
@@ -122,7 +115,7 @@ can_not(struct reader *r, const char *path, const char *what)
 
 	gp_problems_add(r->problems, (struct gp_origin){ .file = path },
 	    "%s: %s", what, strerrordesc_np(error));
-	r->passing = r->passing || is_passing(error);
+	r->passing = r->passing || gp_rc_of_errno(error) == GP_TEMP;
 }
 
 /* All of it, of at most GP_CONFIG_FILE_MAX bytes, in the arena. */

@@ -85,13 +85,11 @@ lock_octet(int fd, off_t at, int64_t wait_us)
 static enum gp_rc
 fail_errno(struct gp_err *err, const char *path, int error)
 {
-	const bool passes = error == EINTR || error == EAGAIN || error == EIO ||
-	                    error == ENOSPC || error == EDQUOT ||
-	                    error == EFBIG || error == ENFILE ||
-	                    error == EMFILE || error == ENOMEM;
+	/* a limit on file sizes may be lifted */
+	const enum gp_rc rc = error == EFBIG ? GP_TEMP : gp_rc_of_errno(error);
 	char text[128];
 
-	return gp_fail(err, passes ? GP_TEMP : GP_PERM, "%s: %s", path,
+	return gp_fail(err, rc, "%s: %s", path,
 	    strerror_r(error, text, sizeof(text)));
 }
 

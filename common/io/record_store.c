@@ -8,11 +8,11 @@
 
 #include "base/xalloc.h"
 #include "io/clock.h"
-#include "io/dns_thread.h"
 #include "io/log.h"
 #include "io/random.h"
 #include "io/record_env.h"
 #include "io/record_item.h"
+#include "io/thread.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -75,7 +75,7 @@ wait_for_work(struct gp_record_store *s)
 	int64_t due;
 
 	while (!s->closing && (due = due_us(s)) > gp_clock_us()) {
-		struct timespec at = gp_dns_timespec(due);
+		struct timespec at = gp_timespec_of(due);
 
 		if (due == GP_NEVER_US)
 			pthread_cond_wait(&s->wake, &s->lock);
@@ -195,7 +195,7 @@ gp_record_store_append(struct gp_record_store *s, const struct gp_record *r)
 enum gp_rc
 gp_record_store_flush(struct gp_record_store *s, int64_t deadline_us)
 {
-	const struct timespec at = gp_dns_timespec(deadline_us);
+	const struct timespec at = gp_timespec_of(deadline_us);
 	enum gp_rc rc;
 	uint64_t last;
 	int error = 0;
@@ -329,15 +329,15 @@ gp_record_store_open(const char *dir, int64_t max_bytes, int64_t max_age_s,
 	gp_buf_init(&s->queue, QUEUE_BYTES);
 	gp_buf_init(&s->batch, QUEUE_BYTES);
 	(void)pthread_mutex_init(&s->lock, NULL);
-	gp_dns_cond_init(&s->wake);
-	gp_dns_cond_init(&s->written);
+	gp_cond_init(&s->wake);
+	gp_cond_init(&s->written);
 	rc = gp_random_bytes(s->process, sizeof(s->process));
 	if (rc != GP_OK)
 		rc = gp_fail(err, rc, "records: no random bytes");
 	if (rc == GP_OK)
 		rc = gp_record_env_open(dir, in_range(max_bytes), &s->env, err);
 	if (rc == GP_OK)
-		rc = gp_dns_thread_start(&s->thread, run, s, NULL) == GP_OK
+		rc = gp_thread_start(&s->thread, run, s, NULL) == GP_OK
 		         ? GP_OK
 		         : gp_fail(err, GP_TEMP, "records: no thread");
 	if (rc == GP_OK)

@@ -21,33 +21,13 @@
 
 #define SUFFIX_BYTES 8
 
-/* What may be gone at the next try, and what somebody must mend. */
-static enum gp_rc
-rc_of(int error)
-{
-	switch (error) {
-	case EINTR:
-	case EAGAIN:
-	case EIO:
-	case ENOSPC:
-	case EDQUOT:
-	case ENFILE:
-	case EMFILE:
-	case ENOMEM:
-	case ESTALE:
-		return GP_TEMP;
-	default:
-		return GP_PERM;
-	}
-}
-
 static enum gp_rc
 fail_errno(struct gp_err *err, const char *path, const char *what)
 {
 	int error = errno;
 	char text[128];
 
-	return gp_fail(err, rc_of(error), "%s: %s: %s", path, what,
+	return gp_fail(err, gp_rc_of_errno(error), "%s: %s: %s", path, what,
 	    strerror_r(error, text, sizeof(text)));
 }
 

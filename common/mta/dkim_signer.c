@@ -103,16 +103,18 @@ find_ours(struct gp_dkim_signer *s)
 {
 	const struct gp_str name = GP_STR(GP_DKIM_SIGNATURE);
 	const struct gp_header *h = s->header;
-	unsigned index = 0;
 
 	s->arrived = gp_arena_alloc(s->with.arena,
 	    GP_DKIM_FIELDS_MAX * sizeof(*s->arrived));
-	for (size_t i = 0; i < h->n && index < GP_DKIM_FIELDS_MAX; i++) {
+	for (size_t i = 0; i < h->n; i++) {
 		struct arrived *a = &s->arrived[s->n_arrived];
+		unsigned index;
 
 		if (!gp_str_eq_nocase(h->v[i].name, name))
 			continue;
-		index++;
+		index = gp_header_index(h, i);
+		if (index > GP_DKIM_FIELDS_MAX)
+			return;
 		a->readable = gp_dkim_sig_parse(h->v[i].value, s->with.arena,
 				  &a->sig, NULL) == GP_OK;
 		a->key = key_of(s, &a->sig);

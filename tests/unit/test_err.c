@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 static void
 err_fail_writes_the_sentence_and_returns_the_code(void **state)
@@ -57,6 +58,21 @@ err_every_code_has_its_name(void **state)
 	assert_string_equal(gp_rc_name(GP_PERM), "permanent");
 }
 
+static void
+err_errno_is_temporary_or_to_be_mended(void **state)
+{
+	static const int passing[] = { EINTR, EAGAIN, EIO, ENOSPC, EDQUOT,
+		ENFILE, EMFILE, ENOMEM, ESTALE };
+	static const int lasting[] = { 0, ENOENT, EACCES, EPERM, EISDIR,
+		ENOTDIR, ELOOP, EROFS, ENAMETOOLONG, EINVAL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
+		assert_int_equal(gp_rc_of_errno(passing[i]), GP_TEMP);
+	for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
+		assert_int_equal(gp_rc_of_errno(lasting[i]), GP_PERM);
+}
+
 int
 main(void)
 {
@@ -66,6 +82,7 @@ main(void)
 		cmocka_unit_test(err_fail_without_err_only_returns_the_code),
 		cmocka_unit_test(err_fail_cuts_a_long_sentence_inside_its_room),
 		cmocka_unit_test(err_every_code_has_its_name),
+		cmocka_unit_test(err_errno_is_temporary_or_to_be_mended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

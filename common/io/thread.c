@@ -1,5 +1,5 @@
-/* See dns_thread.h. */
-#include "io/dns_thread.h"
+/* See thread.h. */
+#include "io/thread.h"
 
 #include "base/time.h"
 
@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum gp_rc
-gp_dns_thread_start(pthread_t *thread, void *(*run)(void *), void *arg,
+gp_thread_start(pthread_t *thread, void *(*run)(void *), void *arg,
     struct gp_err *err)
 {
 	sigset_t all, before;
@@ -23,7 +23,7 @@ gp_dns_thread_start(pthread_t *thread, void *(*run)(void *), void *arg,
 }
 
 void
-gp_dns_cond_init(pthread_cond_t *cond)
+gp_cond_init(pthread_cond_t *cond)
 {
 	pthread_condattr_t attr;
 
@@ -34,7 +34,7 @@ gp_dns_cond_init(pthread_cond_t *cond)
 }
 
 struct timespec
-gp_dns_timespec(int64_t us)
+gp_timespec_of(int64_t us)
 {
 	if (us < 0)
 		us = 0;
