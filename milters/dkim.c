@@ -144,12 +144,12 @@ dkim_describe(const struct gp_msg *m, struct gp_logline *line)
 }
 
 static enum gp_rc
-dkim_open(const struct gp_config *config, const void *old,
-    struct gp_metrics *metrics, void **out, struct gp_problems *problems)
+dkim_open(const struct gp_opening *with, void **out,
+    struct gp_problems *problems)
 {
 	struct gp_dkim_keys *keys;
-	enum gp_rc rc =
-	    gp_dkim_keys_open(config, old, metrics, &keys, problems);
+	enum gp_rc rc = gp_dkim_keys_open(with->config, with->old,
+	    with->metrics, &keys, problems);
 
 	*out = keys;
 	return rc;

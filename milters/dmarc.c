@@ -208,13 +208,13 @@ dmarc_describe(const struct gp_msg *m, struct gp_logline *line)
  */
 
 static enum gp_rc
-dmarc_open(const struct gp_config *config, const void *old,
-    struct gp_metrics *metrics, void **out, struct gp_problems *problems)
+dmarc_open(const struct gp_opening *with, void **out,
+    struct gp_problems *problems)
 {
 	struct gp_dmarc_tables *tables;
-	enum gp_rc rc = gp_dmarc_tables_open(config, old, &tables, problems);
+	enum gp_rc rc =
+	    gp_dmarc_tables_open(with->config, with->old, &tables, problems);
 
-	(void)metrics;
 	*out = tables;
 	return rc;
 }

@@ -114,14 +114,11 @@ dns_for(const struct gp_config *config, const struct world *old,
 
 /* What the milter itself needs with a policy. */
 static enum gp_rc
-open_own(const struct gp_milter *milter, const struct gp_config *config,
-    const void *old, struct gp_metrics *m, void **own,
-    struct gp_problems *problems)
+open_own(const struct gp_milter *milter, const struct gp_opening *with,
+    void **own, struct gp_problems *problems)
 {
 	*own = NULL;
-	return milter->open == NULL
-	           ? GP_OK
-	           : milter->open(config, old, m, own, problems);
+	return milter->open == NULL ? GP_OK : milter->open(with, own, problems);
 }
 
 /*
@@ -133,12 +130,15 @@ world_new(const struct gp_service *s, struct gp_config *config,
     const struct world *old, struct world **out, struct gp_problems *problems)
 {
 	const struct gp_milter *milter = s->app.milter;
+	const struct gp_opening with = { .config = config,
+		.old = old == NULL ? NULL : old->env.own,
+		.metrics = s->app.metrics,
+		.state_dir = s->options->state_dir };
 	struct world *w = gp_xcalloc(1, sizeof(*w));
 	struct gp_err err;
 
 	w->config = config;
-	if (open_own(milter, config, old == NULL ? NULL : old->env.own,
-		s->app.metrics, &w->env.own, problems) != GP_OK)
+	if (open_own(milter, &with, &w->env.own, problems) != GP_OK)
 		goto no_own;
 	w->dns = dns_for(config, old, s->app.metrics, &err);
 	if (w->dns == NULL)
@@ -359,13 +359,15 @@ gp_service_check(const struct gp_milter *milter, const struct gp_options *o)
 {
 	struct gp_config *config = NULL;
 	struct gp_problems problems;
+	struct gp_opening with = { .config = NULL };
 	void *own = NULL;
 	int code = load(o, &config);
 
 	if (code != 0)
 		return code;
 	gp_problems_init(&problems);
-	if (open_own(milter, config, NULL, NULL, &own, &problems) != GP_OK)
+	with.config = config;
+	if (open_own(milter, &with, &own, &problems) != GP_OK)
 		code = EX_CONFIG;
 	else if (milter->close != NULL)
 		milter->close(own);
@@ -520,6 +522,12 @@ gp_service_cancel(struct gp_service *s)
 void
 gp_service_stop(struct gp_service *s)
 {
+	const struct gp_milter *milter = s->app.milter;
+
 	gp_control_close(s->control);
 	s->control = NULL;
+	(void)pthread_mutex_lock(&s->lock);
+	if (milter->stop != NULL)
+		milter->stop(s->world->env.own);
+	(void)pthread_mutex_unlock(&s->lock);
 }

@@ -54,8 +54,9 @@ bool gp_service_reload(struct gp_service *s, struct gp_buf *out);
 /* gp_service_cancel - stopping: DNS look-ups under way end at once. */
 void gp_service_cancel(struct gp_service *s);
 
-/* gp_service_stop - the control socket goes; sessions may still exist, so
- * nothing that they share is freed: the process is about to end. */
+/* gp_service_stop - the control socket goes, and the milter writes what must
+ * not be lost; sessions may still exist, so nothing that they share is freed:
+ * the process is about to end. */
 void gp_service_stop(struct gp_service *s);
 
 #endif

@@ -47,6 +47,14 @@ struct gp_env;
 struct gp_session;
 struct gp_msg;
 
+/* What a milter is opened with; borrowed. */
+struct gp_opening {
+	const struct gp_config *config;
+	const void *old;            /* what it replaces; NULL at the start */
+	struct gp_metrics *metrics; /* NULL for --check, ... */
+	const char *state_dir;      /* ... and this, too: nothing is kept */
+};
+
 /*
  * What a milter is made of.  A NULL handler is never called, and where no
  * other part needs the event, the MTA is told not to send it.  Only RCPT (with
@@ -69,15 +77,16 @@ struct gp_milter {
 	void (*describe)(const struct gp_msg *m, struct gp_logline *line);
 
 	/*
-	 * What it needs besides the policy (keys, tables), opened whenever a
-	 * policy is read and part of it from then on: GP_PERM with `problems`
-	 * refuses the policy.  `old` is what it replaces, NULL at the start
-	 * and for --check, where `metrics` is NULL, too.  Both NULL: nothing.
+	 * What it needs besides the policy (keys, tables, stores), opened
+	 * whenever a policy is read and part of it from then on: GP_PERM with
+	 * `problems` refuses the policy.  Both NULL: nothing.
 	 */
-	enum gp_rc (*open)(const struct gp_config *config, const void *old,
-	    struct gp_metrics *metrics, void **out,
+	enum gp_rc (*open)(const struct gp_opening *with, void **out,
 	    struct gp_problems *problems);
 	void (*close)(void *own);
+	/* The process is about to end, and callbacks may still come: what must
+	 * not be lost is written now.  NULL: there is nothing such. */
+	void (*stop)(void *own);
 };
 
 /* The process: what all sessions share. */

@@ -21,6 +21,9 @@ open_env(struct fake_mta *f, const char *policy, const char *zone,
     const void *old, struct gp_env *env, struct gp_config **config)
 {
 	const struct gp_milter *milter = f->app.milter;
+	struct gp_opening with = { .old = old,
+		.metrics = f->app.metrics,
+		.state_dir = f->state_dir };
 	struct gp_problems problems;
 	struct gp_err err;
 	bool good;
@@ -28,9 +31,9 @@ open_env(struct fake_mta *f, const char *policy, const char *zone,
 	gp_problems_init(&problems);
 	good = gp_policy_parse(gp_str(policy), "test.conf", config,
 		   &problems) == GP_OK;
+	with.config = *config;
 	if (good && milter->open != NULL &&
-	    milter->open(*config, old, f->app.metrics, &env->own, &problems) !=
-		GP_OK) {
+	    milter->open(&with, &env->own, &problems) != GP_OK) {
 		gp_config_unref(*config);
 		good = false;
 	}
@@ -60,7 +63,14 @@ void
 fake_mta_open(struct fake_mta *f, const struct gp_milter *milter,
     const char *policy, const char *zone)
 {
-	*f = (struct fake_mta){ .app.milter = milter };
+	fake_mta_open_in(f, milter, policy, zone, NULL);
+}
+
+void
+fake_mta_open_in(struct fake_mta *f, const struct gp_milter *milter,
+    const char *policy, const char *zone, const char *state_dir)
+{
+	*f = (struct fake_mta){ .app.milter = milter, .state_dir = state_dir };
 	(void)snprintf(f->app.host, sizeof(f->app.host), "mx.test");
 	memset(f->app.seal.bytes, 7, sizeof(f->app.seal.bytes));
 	f->app.metrics = gp_metrics_new(milter->name);

@@ -11,6 +11,7 @@ struct fake_mta {
 	struct gp_app app;
 	struct gp_env env;
 	struct gp_config *config;
+	const char *state_dir;      /* NULL: nothing is kept */
 	struct gp_session *session; /* NULL until fake_connect */
 	char authres[4096];
 };
@@ -19,6 +20,10 @@ struct fake_mta {
  * milter can not be opened with them. */
 void fake_mta_open(struct fake_mta *f, const struct gp_milter *milter,
     const char *policy, const char *zone);
+
+/* The same with a folder for what the milter keeps. */
+void fake_mta_open_in(struct fake_mta *f, const struct gp_milter *milter,
+    const char *policy, const char *zone, const char *state_dir);
 void fake_mta_close(struct fake_mta *f);
 
 /* A new session from this address ("" for mail that did not come by SMTP). */
