@@ -137,6 +137,119 @@ struct gp_overrides {
 	const struct gp_override_policy *v;
 };
 
+/* -- what a message of ours must have before it leaves ------------------- */
+
+enum gp_preflight_need {
+	GP_NEED_FROM_ONE,     /* one From field with one domain */
+	GP_NEED_ALIGNED_DKIM, /* a signature of our signer that aligns */
+	GP_NEED_ALIGNED_SPF,  /* MAIL FROM aligns, and each egress passes */
+	GP_NEED_DMARC_RECORD, /* one is published for the From: domain */
+	GP_NEED_DATE,
+	GP_NEED_MESSAGE_ID,
+	GP_NEED_SUBJECT,
+	GP_NEED_ONE_CLICK, /* RFC 8058, both fields signed */
+	GP_NEEDS           /* how many */
+};
+struct gp_preflight_needs {
+	size_t n;
+	const enum gp_preflight_need *v;
+};
+struct gp_preflight_policy {
+	bool given; /* false: no `preflight` block, nothing is looked at */
+	enum gp_mode mode;
+	struct gp_preflight_needs require;
+	struct gp_prefixes egress; /* the addresses that mail leaves from, each
+	                            * a single one */
+	enum gp_disposition otherwise; /* TAG (`warn`), TEMPFAIL or REJECT */
+	enum gp_disposition temperror; /* DNS did not tell: TAG or TEMPFAIL */
+};
+
+/* -- how fast mail may leave --------------------------------------------- */
+
+enum gp_limit_count {
+	GP_COUNT_RECIPIENTS,
+	GP_COUNT_MESSAGES,
+	GP_COUNT_BYTES,             /* of the message, for each one */
+	GP_COUNT_UNIQUE_RECIPIENTS, /* one that came in the same period is
+	                             * free */
+};
+enum gp_limit_key {
+	GP_BY_DOMAIN,      /* the sending domain: this block */
+	GP_BY_AUTH,        /* the login */
+	GP_BY_SENDER,      /* the envelope sender */
+	GP_BY_CLIENT,      /* the client address, of IPv6 its /64 */
+	GP_BY_RCPT_DOMAIN, /* the recipient's domain */
+	GP_BY_PROVIDER,    /* who receives for the recipient's domain */
+	GP_BY_ALL,         /* one meter for all that the block sends */
+};
+struct gp_limit_keys {
+	size_t n; /* at least 1 */
+	const enum gp_limit_key *v;
+};
+struct gp_rate {
+	int64_t n;         /* 1 to 10^12 */
+	int64_t period_ms; /* 1 s to 31 d */
+};
+struct gp_rates {
+	size_t n; /* of a limit: at least 1 */
+	const struct gp_rate *v;
+};
+
+enum gp_limit_over { GP_OVER_DEFER, GP_OVER_REJECT, GP_OVER_LOG };
+
+/* A limit: each combination of its keys has a meter for each rate. */
+struct gp_limit_policy {
+	const char *name;
+	enum gp_limit_count count;
+	struct gp_limit_keys by;
+	struct gp_rates rate;
+	int64_t burst; /* at most so many at once, to 10^12; 0: as the rate */
+	enum gp_limit_over over;
+	enum gp_mode mode;
+	const struct gp_origin *origins; /* by option number */
+	struct gp_origin origin;         /* of the block */
+};
+struct gp_limits {
+	size_t n; /* in order of reading */
+	const struct gp_limit_policy *v;
+};
+
+/* What share of a meter that several classes feed one of them may fill: bulk
+ * mail leaves room for transactional mail. */
+enum gp_mail_class { GP_CLASS_NORMAL, GP_CLASS_TRANSACTIONAL, GP_CLASS_BULK };
+
+/*
+ * The mail of a young domain to one provider: a daily cap on recipients that
+ * grows with each day of sending.  0: as core/warmup has it for the provider.
+ */
+struct gp_warmup_policy {
+	const char *name;  /* of a provider, "other", or "all": each one that
+	                    * has no block of its own */
+	int64_t first_day; /* recipients on the first day, to 10^9 */
+	unsigned grow;     /* thousandths, 1001 to 4000 */
+	int64_t plateau;   /* the cap ends here, to 10^12; 0: see above */
+	unsigned hours;    /* a day's cap is spread over, 1 to 24 */
+	enum gp_limit_over over;
+	enum gp_mode mode;
+	const struct gp_origin *origins; /* by option number */
+	struct gp_origin origin;         /* of the block */
+};
+
+/* Who receives the mail of many domains. */
+struct gp_provider_policy {
+	const char *name;             /* lower case */
+	struct gp_strings domains;    /* of recipients; "*." in front: below */
+	struct gp_strings mx;         /* names of MX hosts, or parents of them,
+	                               * normalised, without a dot in front */
+	struct gp_strings transports; /* of the MTA: {rcpt_mailer} */
+	const struct gp_origin *origins;
+	struct gp_origin origin;
+};
+struct gp_providers {
+	size_t n; /* in order of reading; the first that matches has it */
+	const struct gp_provider_policy *v;
+};
+
 struct gp_resolver_policy {
 	struct gp_strings servers; /* "ADDR" or "ADDR:PORT", "[v6]:PORT" */
 	int64_t timeout_ms;        /* one try at one server */
@@ -151,6 +264,19 @@ struct gp_trust_policy {
 	struct gp_prefixes forwarders; /* inbound: DMARC fails are theirs */
 	bool authenticated;
 	bool client_certificates;
+};
+
+/* How limits work; the limits themselves stand in their own blocks. */
+struct gp_rate_policy {
+	struct gp_rates login;    /* recipients of every login; n 0: no limit */
+	unsigned peers;           /* relays that share the store, 1 to 1000 */
+	int64_t store_timeout_ms; /* 5 ms to 5 s */
+	int64_t store_bytes;      /* 1 MiB to 1 TiB, all meters together */
+	const char *password_file;  /* of Redis; NULL: as the URL says */
+	struct gp_strings internal; /* recipient domains that nothing counts
+	                             * for, "*." in front: below */
+	struct gp_strings internal_transports; /* likewise {rcpt_mailer} */
+	const char *contact; /* whom a refused sender may ask; NULL: nobody */
 };
 
 /* Sockets, "unix:PATH", "inet:PORT@HOST" or "inet6:PORT@HOST". */
@@ -169,6 +295,9 @@ struct gp_globals {
 	struct gp_dkim_checking dkim;
 	struct gp_dmarc_checking dmarc;
 	struct gp_overrides overrides;
+	struct gp_rate_policy rate;
+	struct gp_limits limits; /* over all blocks */
+	struct gp_providers providers;
 	struct gp_listen_policy listen;
 };
 
@@ -250,40 +379,6 @@ struct gp_senders_policy {
 	struct gp_aliases aliases;      /* what own_address allows besides */
 };
 
-enum gp_limit_count { GP_COUNT_RECIPIENTS, GP_COUNT_MESSAGES };
-enum gp_limit_key {
-	GP_BY_DOMAIN,   /* the sending domain: this block */
-	GP_BY_AUTH,     /* the login */
-	GP_BY_SENDER,   /* the envelope sender */
-	GP_BY_CLIENT,   /* the client address */
-	GP_BY_PROVIDER, /* who receives for the recipient's domain */
-};
-struct gp_limit_keys {
-	size_t n; /* at least 1 */
-	const enum gp_limit_key *v;
-};
-struct gp_rate {
-	uint32_t n;        /* at least 1 */
-	int64_t period_ms; /* 1 s to 31 d */
-};
-struct gp_rates {
-	size_t n; /* at least 1 */
-	const struct gp_rate *v;
-};
-
-/* A limit: each combination of its keys has a meter for each rate. */
-struct gp_limit_policy {
-	const char *name;
-	enum gp_limit_count count;
-	struct gp_limit_keys by;
-	struct gp_rates rate;
-	unsigned burst;           /* at most so many at once; 0: as the rate */
-	enum gp_disposition over; /* TEMPFAIL or REJECT */
-	enum gp_mode mode;
-	const struct gp_origin *origins; /* by option number */
-	struct gp_origin origin;         /* of the block */
-};
-
 struct gp_config;
 
 /* The values in force for one domain (or for none: the global ones). */
@@ -297,8 +392,12 @@ struct gp_policy {
 	struct gp_senders_policy senders;
 	size_t n_keys;
 	const struct gp_key_policy *keys;
+	struct gp_preflight_policy preflight;
+	enum gp_mail_class mail_class;
 	size_t n_limits;
 	const struct gp_limit_policy *limits;
+	size_t n_warmups;
+	const struct gp_warmup_policy *warmups;
 	const struct gp_config *config;
 	const struct gp_origin *origins; /* by option number */
 	struct gp_origin origin;         /* of the block */

@@ -280,14 +280,14 @@ gp_form_rate(struct gp_str s, struct gp_rate *out)
 	    gp_parse_duration_ms(rest, &period) != GP_OK ||
 	    period < RATE_MIN_MS || period > RATE_MAX_MS)
 		return GP_PERM;
-	*out = (struct gp_rate){ .n = (uint32_t)n, .period_ms = period };
+	*out = (struct gp_rate){ .n = (int64_t)n, .period_ms = period };
 	return GP_OK;
 }
 
 void
 gp_form_write_rate(const struct gp_rate *r, struct gp_buf *out)
 {
-	gp_buf_addf(out, "\"%u/", r->n);
+	gp_buf_addf(out, "\"%lld/", (long long)r->n);
 	gp_form_write_duration(r->period_ms, out);
 	gp_buf_addc(out, '"');
 }

@@ -23,8 +23,6 @@ static const struct gp_word quarantines[] = { { "tag", GP_DO_TAG },
 	{ "hold", GP_DO_HOLD }, { "reject", GP_DO_REJECT }, { NULL, 0 } };
 static const struct gp_word patience[] = { { "tag", GP_DO_TAG },
 	{ "tempfail", GP_DO_TEMPFAIL }, { "accept", GP_DO_TAG }, { NULL, 0 } };
-static const struct gp_word refusals[] = { { "tempfail", GP_DO_TEMPFAIL },
-	{ "reject", GP_DO_REJECT }, { NULL, 0 } };
 static const struct gp_word body_lengths[] = { { "policy",
 						   GP_BODY_LENGTH_POLICY },
 	{ "pass", GP_BODY_LENGTH_PASS }, { NULL, 0 } };
@@ -52,6 +50,8 @@ static const struct gp_word fragile_words[] = { { "warn", GP_FRAGILE_WARN },
 	{ NULL, 0 } };
 static const struct gp_word counts[] = { { "recipients", GP_COUNT_RECIPIENTS },
 	{ "messages", GP_COUNT_MESSAGES }, { NULL, 0 } };
+static const struct gp_word overs[] = { { "tempfail", GP_OVER_DEFER },
+	{ "reject", GP_OVER_REJECT }, { NULL, 0 } };
 static const struct gp_word stores[] = { { "mem", 0 }, { "lmdb", 0 },
 	{ NULL, 0 } }; /* for the guess only */
 static const struct gp_word keys[] = { { "domain", GP_BY_DOMAIN },
@@ -487,7 +487,7 @@ static const struct gp_option limit_options[] = {
 	    .min = 1,
 	    AT(rate) },
 	{ .name = "burst",
-	    .kind = GP_NUMBER,
+	    .kind = GP_SIZE,
 	    .expected = "a number up to 1000000000, 0 for that of the rate",
 	    .fallback = "0",
 	    .max = 1000000000,
@@ -496,7 +496,7 @@ static const struct gp_option limit_options[] = {
 	    .kind = GP_WORD,
 	    .expected = REFUSAL_WORDS,
 	    .fallback = "tempfail",
-	    .words = refusals,
+	    .words = overs,
 	    AT(over) },
 	{ .name = "mode",
 	    .kind = GP_WORD,

@@ -152,7 +152,7 @@ policy_domain_without_a_word_has_the_safe_defaults(void **state)
 	assert_int_equal(p->limits[0].rate.v[0].n, 5);
 	assert_int_equal(p->limits[0].rate.v[0].period_ms, 60000);
 	assert_int_equal(p->limits[0].burst, 0);
-	assert_int_equal(p->limits[0].over, GP_DO_TEMPFAIL);
+	assert_int_equal(p->limits[0].over, GP_OVER_DEFER);
 	assert_int_equal(p->limits[0].mode, GP_ENFORCE);
 	assert_int_equal(p->limits[0].origin.line, 3);
 	gp_config_unref(config);
@@ -345,7 +345,7 @@ policy_domain_values_are_typed(void **state)
 	assert_int_equal(p->limits[0].rate.v[1].n, 60000);
 	assert_int_equal(p->limits[0].rate.v[1].period_ms, 3600000);
 	assert_int_equal(p->limits[0].burst, 50);
-	assert_int_equal(p->limits[0].over, GP_DO_REJECT);
+	assert_int_equal(p->limits[0].over, GP_OVER_REJECT);
 	assert_int_equal(p->limits[0].mode, GP_MONITOR);
 	gp_config_unref(config);
 }
