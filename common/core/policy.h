@@ -86,7 +86,10 @@ enum gp_dmarc_reason {
 /* How DMARC is checked; the same for every recipient. */
 struct gp_dmarc_checking {
 	enum gp_dmarc_discovery discovery;
-	int64_t timeout_ms; /* 1 s to 20 s, all look-ups together */
+	int64_t timeout_ms;    /* 1 s to 20 s, all look-ups together */
+	bool records;          /* keep what reports are made of */
+	int64_t record_bytes;  /* 1 MiB to 64 GiB, of their file */
+	int64_t record_age_ms; /* 1 to 365 days */
 };
 
 /* What DMARC results mean for mail to one recipient domain. */

@@ -24,7 +24,7 @@ enum gp_target {
 };
 
 /* How many options each of them has. */
-#define GP_GLOBALS_OPTIONS  37
+#define GP_GLOBALS_OPTIONS  40
 #define GP_POLICY_OPTIONS   27
 #define GP_KEY_OPTIONS      5
 #define GP_LIMIT_OPTIONS    6

@@ -96,6 +96,9 @@ policy_without_a_word_has_the_safe_defaults(void **state)
 	assert_int_equal(g->dkim.body_length, GP_BODY_LENGTH_POLICY);
 	assert_int_equal(gp_policy_for(config, NULL)->dmarc.mode, GP_MONITOR);
 	assert_int_equal(g->dmarc.discovery, GP_DMARC_TREEWALK);
+	assert_true(g->dmarc.records);
+	assert_int_equal(g->dmarc.record_bytes, 256 << 20);
+	assert_int_equal(g->dmarc.record_age_ms, INT64_C(31) * 86400000);
 	assert_int_equal(gp_policy_for(config, NULL)->dmarc.reject,
 	    GP_DMARC_CORROBORATED);
 	assert_int_equal(gp_policy_for(config, NULL)->dmarc.quarantine,
@@ -177,7 +180,7 @@ static const char everything[] =
     "    min-rsa-bits = 2048 timeout = 3s body-length = pass }\n"
     "dmarc { mode = enforce discovery = both reject = always\n"
     "    quarantine = hold temperror = tempfail multi-from = tempfail\n"
-    "    no-from = tag }\n"
+    "    no-from = tag records = no record-bytes = 64g record-age = 1d }\n"
     "listen { spf = \"inet:8891@127.0.0.1\" rate = \"unix:/run/r.sock\" }\n";
 
 static void
@@ -217,6 +220,9 @@ policy_globals_are_typed(void **state)
 	assert_int_equal(g->dkim.body_length, GP_BODY_LENGTH_PASS);
 	assert_int_equal(gp_policy_for(config, NULL)->dmarc.mode, GP_ENFORCE);
 	assert_int_equal(g->dmarc.discovery, GP_DMARC_BOTH);
+	assert_false(g->dmarc.records);
+	assert_int_equal(g->dmarc.record_bytes, INT64_C(64) << 30);
+	assert_int_equal(g->dmarc.record_age_ms, 86400000);
 	assert_int_equal(gp_policy_for(config, NULL)->dmarc.reject,
 	    GP_DMARC_ALWAYS);
 	assert_int_equal(gp_policy_for(config, NULL)->dmarc.quarantine,
