@@ -19,6 +19,12 @@ gp_clock_us(void)
 }
 
 int64_t
+gp_clock_boot_ms(void)
+{
+	return read_us(CLOCK_BOOTTIME) / GP_US_PER_MS;
+}
+
+int64_t
 gp_clock_wall_s(void)
 {
 	return read_us(CLOCK_REALTIME) / GP_US_PER_S;

@@ -12,6 +12,10 @@
 /* Microseconds since an arbitrary start; never steps; for deadlines. */
 int64_t gp_clock_us(void);
 
+/* Milliseconds since the system was started, sleep included; for meters, which
+ * outlive a process. */
+int64_t gp_clock_boot_ms(void);
+
 /* Seconds since 1970 by the wall clock; may step; for t=, x=, days. */
 int64_t gp_clock_wall_s(void);
 

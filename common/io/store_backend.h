@@ -1,0 +1,55 @@
+/*
+ * store_backend - what a store must be able to do, for the front alone.
+ *
+ * Any call may answer GP_TEMP: the store did not, and nothing was made (or, of
+ * a call that timed out, may have been).
+ *
+ * Threads:  any.
+ */
+#ifndef GP_IO_STORE_BACKEND_H
+#define GP_IO_STORE_BACKEND_H
+
+#include "io/store.h"
+
+enum gp_store_how {
+	GP_STORE_CHARGE,
+	GP_STORE_PEEK,
+	GP_STORE_REFUND, /* out[] says on entry what was made */
+	GP_STORE_DEBIT,  /* unconditionally; out[] is not looked at, NULL is
+	                  * allowed */
+};
+
+/* `now_ms` is CLOCK_BOOTTIME; redis has its own clock and ignores it. */
+struct gp_store_ops {
+	const char *name; /* "mem", "lmdb", "redis" */
+	enum gp_rc (*apply)(void *self, enum gp_store_how how, int64_t now_ms,
+	    const struct gp_charge *charges, size_t n, struct gp_charged *out);
+	enum gp_rc (*put)(void *self, int64_t now_ms, struct gp_str key,
+	    struct gp_str value, int64_t keep_ms);
+	enum gp_rc (*get)(void *self, int64_t now_ms, struct gp_str key,
+	    struct gp_arena *arena, struct gp_str *value);
+	enum gp_rc (*walk)(void *self, int64_t now_ms, struct gp_str prefix,
+	    size_t most, gp_store_fn fn, void *arg);
+	void (*describe)(void *self, struct gp_buf *out); /* may be NULL */
+	void (*sync)(void *self);                         /* may be NULL */
+	void (*close)(void *self);
+};
+
+struct gp_store_backend {
+	const struct gp_store_ops *ops;
+	void *self;
+};
+
+/* gp_store_mem_open - never fails; the bound is approximate. */
+struct gp_store_backend gp_store_mem_open(int64_t max_bytes);
+
+GP_MUST_USE enum gp_rc gp_store_lmdb_open(const char *directory,
+    int64_t max_bytes, struct gp_store_backend *out, struct gp_err *err);
+
+/* gp_store_redis_open - parses `url` and the password file; connects at the
+ * first call.  GP_PERM: either can not be used. */
+GP_MUST_USE enum gp_rc
+gp_store_redis_open(const char *url, const char *password_file,
+    int64_t timeout_ms, struct gp_store_backend *out, struct gp_err *err);
+
+#endif
