@@ -12,7 +12,8 @@
  *   drain   L := max(0, L - rate x factor x (now - at)),  at := now
  *   admit   L + q <= room, or L = 0;  room = max(1, capacity x share x
  *           max(factor, 1/10))
- *   wait    (L + q - room) / (rate x factor)
+ *   wait    min(L + q - room, L) / (rate x factor)
+ *   debit   L := max(L, min(L + q, capacity + 600 s x rate x factor))
  *
  * The same arithmetic, in doubles, stands in the script of io/store_redis; the
  * conformance suite of the stores holds them equal.
@@ -31,9 +32,13 @@
 /* A wait without an end. */
 #define GP_METER_NEVER INT64_MAX
 
+/* Levels end here: up to 2^53 each single token counts. */
+#define GP_METER_LEVEL_MAX 0x1p53
+
 struct gp_meter_rule {
-	double capacity; /* tokens, at least 1 */
-	double rate;     /* tokens a second; 0: it never drains, and counts */
+	double capacity; /* tokens, 1 to GP_METER_LEVEL_MAX */
+	double rate;     /* tokens a second, to GP_METER_LEVEL_MAX; 0: it never
+	                  * drains, and counts */
 	double factor;   /* of rate and capacity, over 0 to 1 */
 	double share;    /* of the capacity that may be filled by this charge,
 	                  * over 0 to 1 */
@@ -41,7 +46,7 @@ struct gp_meter_rule {
 
 /* Zero is the empty meter. */
 struct gp_meter {
-	double level;  /* tokens, not negative, finite */
+	double level;  /* tokens, 0 to GP_METER_LEVEL_MAX */
 	int64_t at_ms; /* when it was that */
 };
 
@@ -57,7 +62,7 @@ void gp_meter_commit(struct gp_meter *m, double q);
 void gp_meter_refund(struct gp_meter *m, double q); /* not below empty */
 
 /* gp_meter_debit - count what has happened anyway: over the capacity, too, but
- * not beyond what drains in ten minutes. */
+ * not beyond it by more than drains in ten minutes. */
 void
 gp_meter_debit(struct gp_meter *m, const struct gp_meter_rule *rule, double q);
 
