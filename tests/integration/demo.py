@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""The demo: real mail through a private Postfix that asks gatepost-spf and
-gatepost-dkim, signed at submission and verified at the MX.
+"""The demo: real mail through a private Postfix that asks gatepost-spf,
+gatepost-dkim and gatepost-dmarc, signed at submission and judged at the MX.
+What is sent and promised is in demo_cases.
 
     demo.py                        the show; exit 0 when all is as promised
     demo.py send --port N ...      one message into a demo that stays
@@ -23,44 +24,9 @@ import lab_nsd
 import lab_postfix
 import lab_sasl
 import lab_smtp
+from demo_cases import AR, BROKEN, CASES, ID, KEYS, LOGINS, PARTS, POLICY, ZONE
 
-ID = "mx.demo.example"
-RELAY = lab_postfix.ONWARD  # where the shop's submissions come from
-ZONE = {
-    "shop.example": {"TXT": ["v=spf1 ip4:192.0.2.10 ip6:2001:db8::10 ip4:%s -all"
-                             " exp=why.shop.example" % RELAY]},
-    "why.shop.example": {"TXT": ["%{i} is no mail server of %{d}"]},
-    "club.example": {"TXT": ["v=spf1 mx ~all"], "MX": [[10, "mail.club.example"]]},
-    "mail.club.example": {"A": ["192.0.2.20"], "TXT": ["v=spf1 a -all"]},
-    "submit.demo.example": {"TXT": ["v=spf1 ip4:%s -all" % RELAY]},
-    "typo.example": {"TXT": ["v=spf1 ipv4:192.0.2.30 -all"]},
-}
-BROKEN = "broken.example"
-
-POLICY = {
-    "authserv-id": ID,
-    "resolver": {"timeout": "1s"},
-    "trust": {"clients": ["198.51.100.0/24"]},
-    "spf": {"mode": "enforce", "fail": "tag"},
-    ("domain", "shop.example"): {
-        ("key", "r2026"): {"file": "shop-rsa.pem"},
-        ("key", "e2026"): {"file": "shop-ed25519.pem"},
-        "senders": {"auth": ["shop-app"], "else": "reject"}},
-    ("domain", "news.shop.example"): {
-        ("key", "n2026"): {"file": "news.pem"},
-        "senders": {"auth": ["newsletter"], "else": "reject"}},
-    ("domain", "careful.example"): {"spf": {"fail": "reject", "temperror": "tempfail"}},
-    ("domain", "curious.example"): {"spf": {"mode": "monitor", "fail": "reject"}},
-    ("domain", "patient.example"): {"spf": {"fail": "hold"}},
-}
-
-KEYS = {"r2026._domainkey.shop.example": ("shop-rsa.pem", "rsa"),
-        "e2026._domainkey.shop.example": ("shop-ed25519.pem", "ed25519"),
-        "n2026._domainkey.news.shop.example": ("news.pem", "rsa")}
 PASSWORD = "secret"
-LOGINS = ("shop-app", "newsletter", "intern")
-
-AR = "Authentication-Results"
 SIGNATURE = "DKIM-Signature"
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
@@ -75,121 +41,46 @@ def say(label, text, code=None):
         print("    %s%s" % ((label if i == 0 else "").ljust(11), paint(code, line) if code else line))
 
 
-class Case:
-    """One message: its story, and what is promised of it."""
-
-    def __init__(self, title, client, sender, to, helo="client.example", extra="",
-                 reply="^250 ", spf=None, prop="smtp.mailfrom", held=False, would=None, forged=0):
-        self.title, self.client, self.sender, self.helo = title, client, sender, helo
-        self.to = to if isinstance(to, list) else [to]
-        self.extra, self.reply, self.spf, self.prop = extra, reply, spf, prop
-        self.held, self.would, self.forged = held, would, forged
-        self.login, self.dkim, self.author, self.tamper = None, {}, sender, None
-        self.daemon = "spf"
-
-    @property
-    def delivered(self):
-        return bool(self.spf)
-
-
-class Submission(Case):
-    """Mail with a login.  `dkim` is {selector: result} as the MX finds it."""
-
-    def __init__(self, title, login, author, dkim=None, reply="^250 "):
-        super().__init__(title, RELAY, "bounces@shop.example", "ann@careful.example", reply=reply,
-                         spf="pass" if dkim is not None else None)
-        self.login, self.author, self.dkim, self.daemon = login, author, dkim or {}, "dkim"
-
-
-class Replay(Case):
-    """What case `number` delivered, once more, with `tamper` = (old, new)."""
-
-    def __init__(self, title, number, tamper, dkim):
-        super().__init__(title, "192.0.2.10", "bounces@shop.example", "ann@careful.example",
-                         spf="pass")
-        self.number, self.tamper, self.dkim, self.daemon = number, tamper, dkim, "dkim"
-
-
-FORGERY = ("%s: %s; spf=pass smtp.mailfrom=shop.example\n"
-           "%s: \"MX.DEMO.EXAMPLE.\" (trust me) 1; dkim=pass header.d=shop.example\n"
-           "%s: relay.elsewhere.example; spf=pass\n" % (AR, ID, AR, AR))
-
-CASES = (
-    Case("The shop's own server sends: pass", "192.0.2.10", "news@shop.example",
-         "ann@careful.example", spf="pass"),
-    Case("The same over IPv6", "2001:db8::10", "news@shop.example", "ann@careful.example",
-         spf="pass"),
-    Case("A stranger sends as the shop, the recipient's policy rejects", "203.0.113.66",
-         "news@shop.example", "ann@careful.example",
-         reply=r"^550 5\.7\.23 .*203\.0\.113\.66 is no mail server of shop\.example"),
-    Case("The same stranger, to a domain that only monitors", "203.0.113.66",
-         "news@shop.example", "bob@curious.example", spf="fail", would="reject"),
-    Case("The same, to both in one message: each by his own policy", "203.0.113.66",
-         "news@shop.example", ["ann@careful.example", "bob@curious.example"], spf="fail",
-         would="reject"),
-    Case("The same, to a domain that holds such mail for a look", "203.0.113.66",
-         "news@shop.example", "cat@patient.example", held=True),
-    Case("A club member sends from home: softfail", "203.0.113.7", "jo@club.example",
-         "ann@careful.example", spf="softfail"),
-    Case("A record with a typing error: permerror", "192.0.2.30", "it@typo.example",
-         "ann@careful.example", spf="permerror"),
-    Case("The sender's name servers are broken: try again later", "192.0.2.40",
-         "it@broken.example", "ann@careful.example", reply=r"^451 4\.4\.3 "),
-    Case("... where the policy only tags: temperror, never fail", "192.0.2.40",
-         "it@broken.example", "dan@plain.example", spf="temperror"),
-    Case("Forged results in our name: removed; another host's stay", "203.0.113.66",
-         "news@shop.example", "dan@plain.example", extra=FORGERY, spf="fail", forged=2),
-    Case("A bounce (null sender): judged by its HELO name", "192.0.2.20", "",
-         "ann@careful.example", helo="mail.club.example", spf="pass", prop="smtp.helo"),
-    Submission("The shop submits with its login: signed by both its keys", "shop-app",
-               "orders@shop.example", {"r2026": "pass", "e2026": "pass"}),
-    Submission("Its newsletter domain has a block, so a key, of its own", "newsletter",
-               "offers@news.shop.example", {"n2026": "pass"}),
-    Submission("A domain without a block is not signed as its parent", "intern",
-               "jo@test.shop.example", {}),
-    Submission("The intern's login writes as the shop: refused, not signed", "intern",
-               "orders@shop.example", reply=r"^550 5\.7\.1 .*shop\.example"),
-    Replay("Mail 13 again, one word of it changed on the way", 13, (b"Hello.", b"Hallo."),
-           {"r2026": "fail", "e2026": "fail"}),
-    Replay("Mail 13 again, with a second Subject put on top", 13,
-           (b"\r\nFrom: ", b"\r\nSubject: Win!\r\nFrom: "), {"r2026": "fail", "e2026": "fail"}),
-)
-FIRST_OF_DKIM = 13
-HEADINGS = ("Mail from outside: the MX checks who may send it (SPF)",
-            "Our own mail: signed at submission, verified at the MX (DKIM)")
-
-
 class Show:
     def __init__(self, lab):
         self.lab = lab
-        keys = {name: lab_dkim.Key(kind) for name, (_, kind) in KEYS.items()}
-        self.zone = dict(ZONE, **{name: {"TXT": [k.record]} for name, k in keys.items()})
+        self.keys = {s: lab_dkim.Key(kind) for s, (_, kind, _) in KEYS.items()}
+        self.zone = dict(ZONE, **{lab_dkim.name(s, domain): {"TXT": [self.keys[s].record]}
+                                  for s, (domain, _, _) in KEYS.items()})
         self.nsd = lab_nsd.Nsd(lab, self.zone, broken=[BROKEN])
         self.sink = lab.own(lab_smtp.Sink())
-        policy = dict(POLICY, resolver=dict(POLICY["resolver"], servers=[self.nsd.address]))
-        spf = lab_gatepost.Daemon(lab, policy, user="nobody", group="postfix")
-        dkim = lab_gatepost.Daemon(
-            lab, policy, name="dkim", user="nobody", group="postfix", beside=spf,
-            keys={file: keys[name].pem for name, (file, _) in KEYS.items()})
-        self.daemons = {"spf": spf, "dkim": dkim}
+        self.daemons = self.start_daemons(lab)
         passwords = lab_sasl.Passwords(lab, {login: PASSWORD for login in LOGINS})
         self.postfix = lab_postfix.Postfix(
-            lab, self.sink.port, "unix:%s, unix:%s" % (spf.socket, dkim.socket), ID,
+            lab, self.sink.port, ", ".join("unix:" + d.socket for d in self.daemons.values()), ID,
             login=passwords.path, submit_host="submit.demo.example")
         self.kept = 0
+
+    def start_daemons(self, lab):
+        """One policy and one seal for the three, in the order of their work."""
+        policy = dict(POLICY, resolver=dict(POLICY["resolver"], servers=[self.nsd.address]))
+        files = {file: self.keys[s].pem for s, (_, _, file) in KEYS.items() if file}
+        daemons = {}
+        for name in ("spf", "dkim", "dmarc"):
+            daemons[name] = lab_gatepost.Daemon(
+                lab, policy, name=name, user="nobody", group="postfix", beside=daemons.get("spf"),
+                keys=files if name == "dkim" else None)
+        return daemons
+
+    def delivered(self, number):
+        """What that case has delivered, as it was sent."""
+        return re.sub(rb"(?m)^X-Lab-Id: .*\r\n", b"", self.sink.of("demo%d" % number)[0].raw)
 
     def hand_over(self, case, ident):
         if case.login:
             return submit(self.postfix.submit_port, case.login, case.sender, case.author, case.to,
                           ident)
-        if case.tamper:
-            raw = self.sink.of("demo%d" % case.number)[0].raw
-            raw = re.sub(rb"(?m)^X-Lab-Id: .*\r\n", b"", raw).replace(*case.tamper, 1)
-            return send(self.postfix.port, case.client, case.helo, case.sender, case.to, ident, raw=raw)
-        return send(self.postfix.port, case.client, case.helo, case.sender, case.to, ident, case.extra)
+        raw = case.raw(self.keys, self.delivered) or lab_dkim.octets(
+            text_of(case.author, case.to[0], case.extra))
+        return send(self.postfix.port, case.client, case.helo, case.sender, case.to, ident, raw)
 
     def play(self, number, case):
-        """Send it, show it; True when all is as promised."""
+        """Send it, show it, and see whether all is as promised."""
         ident = "demo%d" % number
         log = self.daemons[case.daemon].log
         mark = log.mark()
@@ -201,7 +92,6 @@ class Show:
         wrong = self.judge(case, rcpts, decisive, message, line)
         self.show(number, case, rcpts, decisive, message, line, wrong)
         self.kept += not wrong
-        return not wrong
 
     def judge(self, case, rcpts, decisive, message, line):
         """What is not as promised, as a list of sentences."""
@@ -219,45 +109,56 @@ class Show:
             wrong += self.judge_fields(case, message)
         if line is None:
             wrong.append("there is no log line")
-        elif case.would and " would=%s" % case.would not in line:
-            wrong.append("the log does not say would=%s" % case.would)
+        elif case.log not in line:
+            wrong.append("the log does not say%s" % case.log)
         return wrong
 
     def judge_fields(self, case, message):
         if message is None:
             return ["nothing was delivered"]
-        wrong = []
+        fields = message.all(AR)
         try:
-            ours = [lab_authres.parse(v) for n, v in message.fields[:2] if n == AR]
-            spf = lab_authres.spf(message.fields[1][1], case.prop)
-        except lab_authres.Malformed as e:
-            return ["the fields on top: %s" % e]
-        if [ident for ident, _ in ours] != [ID, ID] or not spf or spf.result != case.spf:
-            return ["the fields on top are not ours with spf=%s" % case.spf]
-        dkim = {r.props.get("header.s"): r.result for r in ours[0][1]}
+            ident, ours = lab_authres.parse(fields[0])
+            spf = lab_authres.spf(fields[0], case.prop)
+        except (IndexError, lab_authres.Malformed) as e:
+            return ["the field on top: %s" % e]
+        wrong = []
+        if message.fields[0][0] != AR or ident != ID or not spf or spf.result != case.spf:
+            wrong.append("the field on top is not ours with spf=%s" % case.spf)
+        dkim = {r.props.get("header.s"): r.result for r in ours if r.method == "dkim"}
         if dkim != (case.dkim or {None: "none"}):
             wrong.append("DKIM says %r" % dkim)
-        seen = self.dkimpy(message)
-        if seen is not None and seen != {s for s, r in case.dkim.items() if r == "pass"}:
-            wrong.append("dkimpy verifies %r" % seen)
+        dmarc = [(r.result, r.props.get("policy.dmarc")) for r in ours if r.method == "dmarc"]
+        if dmarc != [case.dmarc]:
+            wrong.append("DMARC says %r" % dmarc)
+        if len(fields) != 1 + case.foreign or "gatepost-seal" in "".join(fields):
+            wrong.append("a forged or a sealed field is left, or a foreign one is gone")
+        return wrong + self.judge_signatures(case, message)
+
+    def judge_signatures(self, case, message):
+        wrong = []
+        if self.dkimpy(message) != {s for s, r in case.dkim.items() if r == "pass"}:
+            wrong.append("dkimpy verifies %r" % self.dkimpy(message))
         if len(message.all(SIGNATURE)) != len(case.dkim):
             wrong.append("it has %d signatures" % len(message.all(SIGNATURE)))
-        if len(message.all(AR)) != 2 + (1 if case.forged else 0):
-            wrong.append("a forged field is left, or a foreign one is gone")
         return wrong
 
     def show(self, number, case, rcpts, decisive, message, line, wrong):
         print()
-        print("%2d  %s  %s" % (number, paint("1", case.title.ljust(68)),
+        print("%2d  %s  %s" % (number, paint("1", case.title.ljust(70)),
                                paint("1;31", "WRONG") if wrong else paint("1;32", "as promised")))
         if case.login:
             say("submitted", "with the login %s, From: <%s>" % (case.login, case.author))
         else:
             say("sent", "from %s, HELO %s, MAIL FROM:<%s>" % (case.client, case.helo, case.sender))
+            if case.author != case.sender:
+                say("", "From: <%s>" % case.author)
         for path, reply in zip(case.to, rcpts):
             say("to", "<%s>%s" % (path, ": " + reply.line if len(case.to) > 1 else ""))
         for field in case.extra.splitlines():
             say("with", field)
+        if case.way:
+            say("letter", case.way)
         say("reply", decisive.line, "33" if decisive.code >= 400 else None)
         if message:
             self.show_message(case, message)
@@ -268,16 +169,14 @@ class Show:
             say("WRONG", what, "1;31")
 
     def dkimpy(self, message):
-        """The selectors of the signatures that it verifies; None without it."""
-        if lab_dkim.why_not():
-            return None
+        """The selectors of the signatures that it verifies."""
         return {s.selector for s in lab_dkim.signatures(message.raw, self.zone) if s.good}
 
     def show_message(self, case, message):
         if case.login:
             for value in message.all(SIGNATURE):
                 say("signed", brief(value), "35")
-        if case.dkim and self.dkimpy(message) is not None:
+        if case.dkim:
             say("dkimpy", "verifies %s" % (" and ".join(sorted(self.dkimpy(message))) or "nothing"))
         label = "delivered"
         for value in message.all(AR):
@@ -292,20 +191,21 @@ def brief(signature):
     return "%s: %s" % (SIGNATURE, re.sub(r"\bh=([^;]{60})[^;]*", r"h=\1...", text))
 
 
-def text_of(ident, author, to, extra=""):
-    return "%sX-Lab-Id: %s\nFrom: <%s>\nTo: <%s>\nSubject: demo\n\nHello.\n" % (
-        extra, ident, author or "mailer-daemon", to)
+def text_of(author, to, extra=""):
+    return "%sFrom: <%s>\nTo: <%s>\nSubject: demo\n\nHello.\n" % (extra, author, to)
 
 
-def send(port, client, helo, sender, rcpts, ident, extra="", raw=None):
+def marked(ident, raw):
+    return b"X-Lab-Id: %s\r\n" % ident.encode() + lab_dkim.octets(raw)
+
+
+def send(port, client, helo, sender, rcpts, ident, raw):
     """To the MX, from anywhere."""
     with lab_smtp.Client(port) as s:
         s.command("EHLO demo")
         s.xclient(client)
         s.command("EHLO " + helo)
-        answer = s.message("<%s>" % sender, rcpts,
-                           b"X-Lab-Id: %s\r\n%s" % (ident.encode(), raw) if raw
-                           else text_of(ident, sender, rcpts[0], extra))
+        answer = s.message("<%s>" % sender, rcpts, marked(ident, raw))
         s.command("QUIT")
         return answer
 
@@ -315,7 +215,7 @@ def submit(port, login, sender, author, rcpts, ident):
     with lab_smtp.Client(port) as s:
         s.command("EHLO demo")
         s.command(lab_sasl.plain(login, PASSWORD))
-        answer = s.message("<%s>" % sender, rcpts, text_of(ident, author, rcpts[0]))
+        answer = s.message("<%s>" % sender, rcpts, marked(ident, text_of(author, rcpts[0])))
         s.command("QUIT")
         return answer
 
@@ -326,6 +226,8 @@ Everything stays up.  In another terminal, be any client you like:
 
     {me} send --port {port} --client 203.0.113.66 \\
         --from news@shop.example --to ann@careful.example
+    {me} send --port {port} --client 203.0.113.66 \\
+        --from x@attacker.example --author eve@bank.example --to dan@plain.example
 
 or submit with a login ({logins}), to be signed:
 
@@ -369,21 +271,23 @@ def stay(show):
 
 def run():
     begin = time.monotonic()
-    why = lab_postfix.why_not() or (None if lab_nsd.NSD else "nsd is not installed")
+    why = lab_postfix.why_not() or lab_dkim.why_not() or (
+        None if lab_nsd.NSD else "nsd is not installed")
     if why:
         sys.exit("demo: " + why)
-    print(paint("1", "gatepost demo") + " - a private Postfix asks gatepost-spf and gatepost-dkim,"
-          " nsd answers them;")
-    print("all on loopback, all in one temporary folder, nothing of yours is touched.")
+    print(paint("1", "gatepost demo") + " - a private Postfix asks gatepost-spf, gatepost-dkim and"
+          " gatepost-dmarc;")
+    print("nsd answers them. All on loopback, all in one temporary folder; nothing of yours is touched.")
     with lab_base.Lab("demo") as lab:
         show = Show(lab)
         print("Postfix is the MX on port %d and takes submissions on %d; nsd listens on %d."
               % (show.postfix.port, show.postfix.submit_port, show.nsd.port), flush=True)
-        for number, case in enumerate(CASES, 1):
-            if number in (1, FIRST_OF_DKIM):
-                print("\n" + paint("1;4", HEADINGS[number != 1]), flush=True)
-            show.play(number, case)
-            sys.stdout.flush()
+        number = 0
+        for heading, cases in PARTS:
+            print("\n" + paint("1;4", heading), flush=True)
+            for number, case in enumerate(cases, number + 1):
+                show.play(number, case)
+                sys.stdout.flush()
         took = time.monotonic() - begin
         wanted = sum(1 for c in CASES if c.delivered)
         if len(show.sink.messages) != wanted:
@@ -408,12 +312,14 @@ def send_one(args):
     ap.add_argument("--helo", default="mail.club.example")
     ap.add_argument("--login", help="submit with this login; the port of submissions")
     ap.add_argument("--from", dest="sender", default="", help="MAIL FROM; empty: null sender")
+    ap.add_argument("--author", help="the address in From:, when it is another")
     ap.add_argument("--to", action="append", required=True)
     a = ap.parse_args(args)
     if a.login:
-        mail, rcpts, data = submit(a.port, a.login, a.sender, a.sender, a.to, "played")
+        mail, rcpts, data = submit(a.port, a.login, a.sender, a.author or a.sender, a.to, "played")
     else:
-        mail, rcpts, data = send(a.port, a.client, a.helo, a.sender, a.to, "played")
+        mail, rcpts, data = send(a.port, a.client, a.helo, a.sender, a.to, "played",
+                                 text_of(a.author or a.sender or "mailer-daemon", a.to[0]))
     for reply in [mail, *rcpts] + ([data] if data else []):
         print(reply.line)
     return 0 if data and data.good else 1

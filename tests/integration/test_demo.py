@@ -13,6 +13,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab_base
+import lab_dkim
 import lab_gatepost
 import lab_nsd
 import lab_postfix
@@ -32,7 +33,9 @@ exec %s "$@"
 # how each one breaks its promise, and the case that shows it
 BROKEN = (("spf", "s/fail = reject/fail = tag/", "A stranger sends as the shop"),
           ("dkim", "s/else = reject/else = unsigned/", "The intern's login"),
-          ("dkim", "/e2026/,/}/d", "signed by both its keys"))
+          ("dkim", "/e2026/,/}/d", "signed by both its keys"),
+          ("dmarc", "s/mode = enforce/mode = monitor/", "A spoof, with SPF"),
+          ("dmarc", "s/reject = corroborated/reject = always/", "A mailing list changed"))
 
 
 class Folder:
@@ -64,8 +67,12 @@ def shows(tap, lab):
     for word in ("DKIM-Signature: v=1; a=rsa-sha256", "DKIM-Signature: v=1; a=ed25519-sha256",
                  "d=news.shop.example", "dkim=pass", "dkim=fail", "dkim=none", "550 5.7.1 ",
                  "550 5.7.23", "451 4.4.3", "spf=pass", "spf=fail", "spf=softfail",
-                 "spf=permerror", "spf=temperror", "would=reject", "hold queue", "smtp.helo="):
+                 "spf=permerror", "spf=temperror", "would=reject", "hold queue", "smtp.helo=",
+                 "DMARC check of bank.example failed", "dmarc=pass", "dmarc=fail", "dmarc=none",
+                 "dmarc=temperror", "policy.dmarc=reject", "override=mailing_list",
+                 "List-Id", "one of ours"):
         tap.ok(word in out.stdout, "demo: shows " + word)
+    tap.ok("gatepost-seal" not in out.stdout, "demo: no seal is delivered")
     tap.ok("\033" not in out.stdout, "demo: no colours but on a terminal")
     tap.equal(folder.left, [], "demo: its folder is gone")
 
@@ -75,7 +82,7 @@ def fails(tap, lab, number):
     build = "build%d" % number
     folder = Folder(lab, build)
     os.makedirs(lab.path(build, "bin"))
-    for other in ("spf", "dkim"):
+    for other in ("spf", "dkim", "dmarc"):
         # copies: the demo's daemons run as nobody, who may not enter every tree
         shutil.copy(lab_gatepost.binary(other), lab.path(build, "real-" + other))
         shutil.copy(lab_gatepost.binary(other), lab.path(build, "bin", "gatepost-" + other))
@@ -116,14 +123,20 @@ def stays(tap, lab, number):
     try:
         lab_base.wait_until(lambda: "appears below" in text() or demo.poll() is not None, 60,
                             "the demo stays")
-        port, submit = re.findall(r"--port (\d+)", text())
+        port, same, submit = re.findall(r"--port (\d+)", text())
+        tap.equal(port, same, "demo stays, %s: one port for mail from outside" % name)
         out = play(port, "--client", "203.0.113.66", "--from", "news@shop.example")
         tap.ok(out.returncode == 1 and "550 5.7.23" in out.stdout,
                "demo stays, %s: send is answered" % name, repr(out))
+        out = play(port, "--client", "203.0.113.66", "--from", "x@attacker.example", "--author",
+                   "eve@bank.example")
+        tap.ok(out.returncode == 1 and "550 5.7.1 DMARC" in out.stdout,
+               "demo stays, %s: so is another From:" % name, repr(out))
         out = play(submit, "--login", "shop-app", "--from", "orders@shop.example")
         tap.ok(out.returncode == 0 and "250 2.0.0" in out.stdout,
                "demo stays, %s: so is a submission" % name, repr(out))
-        for word in ("action=reject", "dkim=signed", "dkim=pass header.d=shop.example"):
+        for word in ("action=reject", "dkim=signed", "dkim=pass header.d=shop.example",
+                     "why=dmarc.reject"):
             tap.ok(lab_base.wait_until(lambda w=word: shown_later(w), 10, word),
                    "demo stays, %s: %s appears" % (name, word))
     finally:
@@ -134,7 +147,8 @@ def stays(tap, lab, number):
 
 
 def main():
-    why = lab_postfix.why_not() or (None if lab_nsd.NSD else "nsd is not installed")
+    why = lab_postfix.why_not() or lab_dkim.why_not() or (
+        None if lab_nsd.NSD else "nsd is not installed")
     if why:
         lab_tap.skip_all("the demo", why)
     tap = lab_tap.Tap()
