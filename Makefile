@@ -49,7 +49,8 @@ TSAN     := $(SAN) -fsanitize=thread
 FUZZ     := $(SAN) -fsanitize=fuzzer-no-link,address,undefined \
             -fno-sanitize-recover=all
 DEFS      = -DGP_VERSION='"$(VERSION)"'
-LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -llmdb -lsystemd -pthread
+LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -llmdb -lhiredis \
+            -lsystemd -pthread
 
 LIB_SRC  := $(wildcard common/base/*.c common/core/*.c common/io/*.c \
               common/mta/*.c)

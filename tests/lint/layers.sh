@@ -66,6 +66,7 @@ home_of() {
 	libpsl) echo common/io/psl.c ;;
 	openssl) echo common/io/crypto.c ;;
 	lmdb) echo common/io/record_env.c ;;
+	hiredis) echo common/io/redis_wire.c ;;
 	*) ;;
 	esac
 }
