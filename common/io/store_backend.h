@@ -1,8 +1,30 @@
 /*
  * store_backend - what a store must be able to do, for the front alone.
  *
+ * What a call does, the same in every backend; tests/support/store_suite.c
+ * holds them to it:
+ *
+ *   CHARGE  in order.  A mark that is kept (one that an earlier charge of the
+ *           same call sets, too): the charge is free, fits, and changes
+ *           nothing.  Else the meter is drained to now, and takes the cost if
+ *           it fits; then the mark is set and kept mark_ms.  All is done only
+ *           if every charge that does not `watch` fits, else GP_NONE.
+ *   PEEK    the same answer, and nothing is done.
+ *   REFUND  for each with fits and not free: the meter gives the cost back,
+ *           not below empty, and its mark is deleted.  An absent meter stays
+ *           absent.
+ *   DEBIT   for each: the meter takes the cost.  Marks are not looked at.
+ *   level   behind this charge where it fits, before it where it does not or
+ *           is free; always upon the charges before it in the call that fit,
+ *           also in a peek and where all is refused.
+ *   wait    of a charge that does not fit, upon the same.
+ *
+ * A meter is kept keep_ms from the last charge, refund or debit that was made
+ * at it; then it is as absent, that is, empty.  Keys of meters, marks and notes
+ * are three name spaces.
+ *
  * Any call may answer GP_TEMP: the store did not, and nothing was made (or, of
- * a call that timed out, may have been).
+ * a call that timed out, may have been).  out[] then says nothing.
  *
  * Threads:  any.
  */
