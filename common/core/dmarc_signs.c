@@ -55,14 +55,9 @@ gp_dmarc_signs_find(const struct gp_config *config,
 static bool
 has_author(const struct gp_strings *from, const char *author)
 {
-	for (size_t i = 0; i < from->n; i++) {
-		const char *name = from->v[i];
-		bool below = strncmp(name, "*.", 2) == 0;
-
-		if (below ? gp_domain_is_below(author, name + 2)
-			  : strcmp(author, name) == 0)
+	for (size_t i = 0; i < from->n; i++)
+		if (gp_domain_matches(author, from->v[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -156,6 +156,14 @@ gp_domain_is_below(const char *domain, const char *parent)
 	       strcmp(domain + (n - above), parent) == 0;
 }
 
+bool
+gp_domain_matches(const char *domain, const char *pattern)
+{
+	return strncmp(pattern, "*.", 2) == 0
+	           ? gp_domain_is_below(domain, pattern + 2)
+	           : strcmp(domain, pattern) == 0;
+}
+
 const char *
 gp_domain_parent(const char *domain)
 {

@@ -36,6 +36,10 @@ GP_MUST_USE enum gp_rc gp_domain_normalize(struct gp_str in,
  * normalised. */
 bool gp_domain_is_below(const char *domain, const char *parent);
 
+/* gp_domain_matches - is `domain` what `pattern` names: itself, or with "*." in
+ * front every name below?  Both normalised. */
+bool gp_domain_matches(const char *domain, const char *pattern);
+
 /* gp_domain_parent - what follows the first dot; NULL for a single label. */
 const char *gp_domain_parent(const char *domain);
 

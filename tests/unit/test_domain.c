@@ -207,6 +207,17 @@ domain_is_below_needs_a_dot_between(void **state)
 }
 
 static void
+domain_matches_itself_or_what_is_below(void **state)
+{
+	(void)state;
+	assert_true(gp_domain_matches("example.com", "example.com"));
+	assert_false(gp_domain_matches("a.example.com", "example.com"));
+	assert_true(gp_domain_matches("a.example.com", "*.example.com"));
+	assert_false(gp_domain_matches("example.com", "*.example.com"));
+	assert_false(gp_domain_matches("notexample.com", "*.example.com"));
+}
+
+static void
 domain_parent_and_labels_count_dots(void **state)
 {
 	(void)state;
@@ -225,6 +236,7 @@ main(void)
 		cmocka_unit_test(
 		    domain_refused_name_does_not_reach_the_sentence),
 		cmocka_unit_test(domain_is_below_needs_a_dot_between),
+		cmocka_unit_test(domain_matches_itself_or_what_is_below),
 		cmocka_unit_test(domain_parent_and_labels_count_dots),
 	};
 
