@@ -118,6 +118,7 @@ gatepost_conf() {
 		trust { clients = { "127.0.0.0/8" } }
 		spf { mode = monitor engine = builtin }
 		dkim { mode = monitor engine = builtin }
+		dmarc { mode = monitor }
 	CONF
 }
 
@@ -132,8 +133,8 @@ dkim_domains() {
 	done >>"$1"
 }
 
-# start_daemon spf|dkim NAME [WRAPPER...]: gatepost-spf or gatepost-dkim; SOCK
-# and PID.  Its log goes through a pipe: threads that write to one file wait
+# start_daemon spf|dkim|dmarc NAME [WRAPPER...]: that daemon; SOCK and PID.  Its
+# state, and so its seal, lies in STATE, or in a folder of its own.  Its log goes through a pipe: threads that write to one file wait
 # for one another in the file system, which no daemon that logs to syslog does.
 start_daemon() {
 	local program=gatepost-$1 name=$2
@@ -146,7 +147,7 @@ start_daemon() {
 	launch "$name-log" cat "$T/$name/log"
 	"$@" "$O/bin/$program" --foreground \
 		--config "$T/$name/gatepost.conf" --socket "$SOCK" \
-		--state-dir "$T/$name" --runtime-dir "$T/$name" \
+		--state-dir "${STATE:-$T/$name}" --runtime-dir "$T/$name" \
 		>"$T/$name/log" 2>&1 </dev/null &
 	PID=$!
 	PIDS[$name]=$PID

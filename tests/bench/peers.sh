@@ -160,3 +160,77 @@ start_rspamd-dkim() {
 		}
 	CONF
 }
+
+# -- DMARC, and all three ----------------------------------------------------
+start_gatepost-dmarc() {
+	start_daemon dmarc gatepost-dmarc
+}
+
+# opendmarc_as NAME true|false: with SPF of its own, or by the fields it finds
+opendmarc_as() {
+	has opendmarc || {
+		echo "not installed: skipped"
+		return 1
+	}
+	private || return 1
+	SOCK=unix:$T/run/$1.sock
+	echo 127.0.0.1 >"$T/$1.ignore"
+	cat >"$T/$1.conf" <<-CONF
+		Socket local:${SOCK#unix:}
+		AuthservID mx.local.example
+		TrustedAuthservIDs mx.local.example
+		IgnoreHosts $T/$1.ignore
+		PublicSuffixList /usr/share/publicsuffix/public_suffix_list.dat
+		RejectFailures false
+		SPFIgnoreResults $2
+		SPFSelfValidate $2
+		Background false
+		AutoRestart false
+		Syslog false
+	CONF
+	launch "$1" opendmarc -f -c "$T/$1.conf" -P "$T/run/$1.pid"
+	until_ready "$1" socket_there
+}
+
+start_opendmarc() {
+	opendmarc_as opendmarc false
+}
+
+# What one no-op filter costs three times over.
+start_noop-x3() {
+	SOCK=unix:$T/run/noop.sock
+	SOCK="$SOCK $SOCK $SOCK"
+	PID=${PIDS[noop]}
+}
+
+# Three daemons with one seal, in the order of their work.
+start_gatepost-chain() {
+	local name socks=() pids=()
+	STATE=$T/chain-state
+	mkdir -p "$STATE"
+	for name in spf dkim dmarc; do
+		start_daemon "$name" "chain-$name" || return 1
+		socks+=("$SOCK")
+		pids+=("$PID")
+	done
+	unset STATE
+	SOCK="${socks[*]}"
+	PID=$(IFS=,; echo "${pids[*]}")
+}
+
+# SPF is opendmarc's in this pair.
+start_opendkim-opendmarc() {
+	local sock pid
+	opendkim_as chain-opendkim v s rsa rsa-sha256 || return 1
+	sock=$SOCK pid=$PID
+	opendmarc_as chain-opendmarc true || return 1
+	SOCK="$sock $SOCK" PID=$pid,$PID
+}
+
+start_rspamd-auth() {
+	rspamd_as rspamd-auth dkim <<-CONF
+		spf { }
+		dkim { }
+		dmarc { }
+	CONF
+}

@@ -60,28 +60,36 @@ wanted() {
 	printf '%s\n' "$@" | grep -qE -- "$ROWS"
 }
 
-# field_of ROW SUBJECT: what a message must come back with to count
-field_of() {
+# fields_of ROW SUBJECT: what a message must come back with to count
+fields_of() {
+	local ar=Authentication-Results
 	case $2:$1 in
-	noop:*) echo X-Noop:done ;;
+	noop*:*) echo X-Noop:done ;;
 	*:dkim-sign-ed) echo DKIM-Signature:a=ed25519-sha256 ;;
 	*:dkim-sign-*) echo DKIM-Signature:a=rsa-sha256 ;;
-	*:dkim-*) echo Authentication-Results:dkim=pass ;;
-	*) echo Authentication-Results:spf=pass ;;
+	*:dkim-*) echo $ar:dkim=pass ;;
+	opendmarc:dmarc*) echo $ar:dmarc=pass ;;
+	*:dmarc* | *:chain*) echo $ar:spf=pass $ar:dkim=pass $ar:dmarc=pass ;;
+	*) echo $ar:spf=pass ;;
 	esac
 }
 
 # one ROW SUBJECT CONC OPTION...: one run, one line in RAW; @RUN@ in an option
 # becomes a word that no other run has
 one() {
-	local row=$1 subject=$2 conc=$3 want lean=--lean
+	local row=$1 subject=$2 conc=$3 lean=--lean word words=()
 	shift 3
-	want=$(field_of "$row" "$subject")
+	for word in ${SOCKS[$subject]}; do
+		words+=(--socket "$word")
+	done
+	for word in $(fields_of "$row" "$subject"); do
+		words+=(--expect-header "$word")
+	done
 	[[ $row != *-postfix ]] || lean=
-	"$O/bench/milterload" --socket "${SOCKS[$subject]}" \
-		--pid "${SERVERS[$subject]}" --helper-pid "$DNS_PIDS" \
+	"$O/bench/milterload" "${words[@]}" --pid "${SERVERS[$subject]}" \
+		--helper-pid "$DNS_PIDS" \
 		--sessions "$conc" --time "$DUR" --warmup 400ms $lean \
-		--label "$row/$subject" --expect-header "$want" \
+		--label "$row/$subject" \
 		"${@//@RUN@/$subject$conc-$i}" >>"$RAW"
 	[ $? -le 1 ] || echo "  $row/$subject at $conc: no message came back"
 	printf .
@@ -104,6 +112,8 @@ SPF_ROWS=(spf-plain spf-inc5 spf-cold idle-1000 spf-postfix)
 DKIM_ROWS=(dkim-sign-rsa dkim-sign-ed dkim-verify-rsa dkim-verify-ed
 	dkim-verify-html dkim-sign-3mb dkim-verify-3mb dkim-idle-1000 dkim-sign-postfix
 	dkim-verify-postfix)
+DMARC_ROWS=(dmarc dmarc-idle-1000 dmarc-postfix)
+CHAIN_ROWS=(chain chain-postfix)
 
 spf_rows() {
 	local spf='gatepost pyspf rspamd' inc='inc{10}.example'
@@ -133,10 +143,34 @@ dkim_rows() {
 		"$mail/signed/rsa"
 }
 
+# Each message with the results of an SPF and a DKIM filter, sealed or not;
+# anew each time, since a seal grows old.
+dmarc_rows() {
+	local sealed='noop gatepost-dmarc' how=(--from-header --queue-id '4BENCH{60}')
+	wanted "${DMARC_ROWS[@]}" || return 0
+	/usr/bin/python3 "$HERE/results.py" "$T/mail" \
+		"$T/gatepost-dmarc/seal.key" || die "no seals"
+	each dmarc "$CONCS" "$sealed" "${how[@]}" "$T/mail/sealed"
+	each dmarc "$CONCS" opendmarc "${how[@]}" "$T/mail/results"
+	each dmarc-idle-1000 1 "$sealed" --idle 1000 "${how[@]}" "$T/mail/sealed"
+	each dmarc-idle-1000 1 opendmarc --idle 1000 "${how[@]}" "$T/mail/results"
+	each dmarc-postfix 8 "$sealed" "${how[@]}" "$T/mail/sealed"
+}
+
+# The same signed messages through three filters, or one that does it all.
+chain_rows() {
+	each chain "$CONCS" "noop-x3 gatepost-chain opendkim-opendmarc rspamd-auth" \
+		--from-header "$T/mail/signed/rsa"
+	each chain-postfix 8 "noop-x3 gatepost-chain" --from-header \
+		"$T/mail/signed/rsa"
+}
+
 round() {
 	each floor "$CONCS" noop
 	spf_rows
 	dkim_rows
+	dmarc_rows
+	chain_rows
 }
 
 # What no filter can do without, with all processors at it as in a row:
@@ -191,7 +225,7 @@ instructions() {
 
 [ -z "${BENCH_NS:-}" ] || private_network
 ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-! wanted "${DKIM_ROWS[@]}" ||
+! wanted "${DKIM_ROWS[@]}" "${DMARC_ROWS[@]}" "${CHAIN_ROWS[@]}" ||
 	/usr/bin/python3 "$HERE/corpus.py" "$T/mail" || exit 1
 start_dns ${BENCH_NS:+53}
 : >"$RAW" || exit 1
@@ -208,6 +242,20 @@ if wanted "${DKIM_ROWS[@]}"; then
 	done
 	[[ " ${SUBJECTS[*]} " == *" gatepost-dkim "* ]] ||
 		die "gatepost-dkim does not run"
+fi
+if wanted "${DMARC_ROWS[@]}"; then
+	for subject in gatepost-dmarc opendmarc; do
+		join "$subject"
+	done
+	[[ " ${SUBJECTS[*]} " == *" gatepost-dmarc "* ]] ||
+		die "gatepost-dmarc does not run"
+fi
+if wanted "${CHAIN_ROWS[@]}"; then
+	for subject in noop-x3 gatepost-chain opendkim-opendmarc rspamd-auth; do
+		join "$subject"
+	done
+	[[ " ${SUBJECTS[*]} " == *" gatepost-chain "* ]] ||
+		die "the chain of three does not run"
 fi
 for ((i = 1; i <= RUNS; i++)); do
 	round

@@ -12,6 +12,7 @@ of nsd.  One zone, the root, holds everything; K runs from 0 to 9:
   softK.example     ~all
   permK.example     two records: permerror
   any name below cold.example passes, so that no two messages ask the same
+  _dmarc.sK.example p=none, quarantine or reject in turn
   mail.*            the HELO name of each: passes by `a`
   rsa._domainkey.sK.example, ed._domainkey.eK.example
                     what KEYS/rsa.txt and KEYS/ed.txt say
@@ -59,6 +60,9 @@ def domains():
         for name, records in spf.items():
             for record in records:
                 yield f"{name}.example.", LONG, "TXT", f'"{record}"'
+        policy = ("none", "quarantine", "reject")[k % 3]
+        yield (f"_dmarc.s{k}.example.", LONG, "TXT",
+               f'"v=DMARC1; p={policy}; rua=mailto:dmarc@s{k}.example"')
         for name in ("s", "red", "mx", "fail", "soft", "perm", "inc"):
             host = f"{name}{k}.example."
             yield host, LONG, "A", "192.0.2.10"

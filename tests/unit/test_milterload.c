@@ -40,6 +40,7 @@ struct filter {
 	size_t n_edit;
 	const char *macros_at_eom; /* list asked for; NULL: none */
 	bool names;                /* note the names of macros as well */
+	bool values;               /* and their values */
 
 	char spec[80];
 	int listener;
@@ -68,7 +69,8 @@ note_macros(struct filter *f, struct gp_str data)
 	       ml_take_string(&data, &value)) {
 		size_t n = strlen(word);
 
-		(void)snprintf(word + n, sizeof word - n, ",%s", name);
+		(void)snprintf(word + n, sizeof word - n, ",%s%s%s", name,
+		    f->values ? "=" : "", f->values ? value : "");
 	}
 	note(f, word);
 }
@@ -358,6 +360,28 @@ milterload_recipients_get_the_queue_id_after_the_first(void **state)
 	    "DR,i,{rcpt_addr},{rcpt_host},{rcpt_mailer} R DT,i T"));
 }
 
+static void
+milterload_queue_id_by_template(void **state)
+{
+	static const struct {
+		const char *option, *id;
+	} rows[] = { { "--queue-id=4B{3}", "DE,i=4B2 E" },
+		{ "--queue-id=4B{n}", "DE,i=4B5 E" },
+		{ "--lean", "DE,i=40000000005 E" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct filter f = { .steps =
+					SILENT | ML_NO_HEADERS | ML_NO_BODY,
+			.names = true,
+			.values = true };
+
+		print_message("%s\n", rows[i].option);
+		assert_true(play(&f, NULL, 6, rows[i].option).as_expected);
+		assert_non_null(strstr(f.seen, rows[i].id));
+	}
+}
+
 /* -- what becomes of answers -------------------------------------------- */
 
 static void
@@ -585,6 +609,7 @@ main(void)
 		    milterload_filter_must_ask_for_what_is_offered),
 		cmocka_unit_test(milterload_chain_hands_edits_on),
 		cmocka_unit_test(milterload_ranks_are_exact),
+		cmocka_unit_test(milterload_queue_id_by_template),
 		cmocka_unit_test(milterload_templates_expand),
 		cmocka_unit_test(milterload_header_edits),
 		cmocka_unit_test(milterload_only_loopback_is_talked_to),

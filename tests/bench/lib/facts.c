@@ -34,7 +34,11 @@ ml_facts_start(struct ml_facts *f, const struct ml_options *o,
 	f->numbers.recipient = 0;
 	f->has_queue_id = false;
 	f->rcpt[0] = '\0';
-	(void)snprintf(f->queue_id, sizeof f->queue_id, "4%010" PRIX64, number);
+	if (o->queue_id == NULL)
+		(void)snprintf(f->queue_id, sizeof f->queue_id, "4%010" PRIX64,
+		    number);
+	else
+		ml_expand(o->queue_id, &f->numbers, f->queue_id);
 	(void)gp_ip_format(&o->client, f->ip);
 	(void)snprintf(f->client, sizeof f->client, "%.200s [%s]",
 	    o->client_name, f->ip);

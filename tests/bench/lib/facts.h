@@ -15,7 +15,7 @@ struct ml_facts {
 	const struct ml_mail *mail;
 	struct ml_numbers numbers;
 	bool has_queue_id; /* Postfix: once a recipient was accepted */
-	char queue_id[24];
+	char queue_id[ML_TEXT_MAX];
 	char ip[GP_IP_TEXT], client[ML_TEXT_MAX];  /* "host [ip]" */
 	char from[ML_TEXT_MAX], rcpt[ML_TEXT_MAX]; /* rcpt: the last one */
 	char helo[ML_TEXT_MAX], login[ML_TEXT_MAX];

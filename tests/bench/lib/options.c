@@ -42,7 +42,7 @@ static const char help[] =
     "                      end of a message: less than what Postfix sends\n"
     "\n"
     "  --client IP  --client-name HOST  --helo T  --from T  --rcpt T\n"
-    "  --recipients N  --login T  --listener NAME  --mta HOST\n"
+    "  --recipients N  --login T  --listener NAME  --mta HOST  --queue-id T\n"
     "                      T: {n} message, {10} message modulo 10, {s} "
     "session,\n"
     "                      {r} recipient\n"
@@ -79,6 +79,7 @@ enum {
 	O_LOGIN,
 	O_LISTENER,
 	O_MTA,
+	O_QUEUE_ID,
 	O_FROM_HEADER,
 	O_GENERATE,
 	O_EXPECT,
@@ -110,6 +111,7 @@ static const struct option known[] = {
 	{ "login", required_argument, NULL, O_LOGIN },
 	{ "listener", required_argument, NULL, O_LISTENER },
 	{ "mta", required_argument, NULL, O_MTA },
+	{ "queue-id", required_argument, NULL, O_QUEUE_ID },
 	{ "from-header", no_argument, NULL, O_FROM_HEADER },
 	{ "generate", required_argument, NULL, O_GENERATE },
 	{ "expect", required_argument, NULL, O_EXPECT },
@@ -297,6 +299,8 @@ text_option(int option, struct ml_options *o)
 		return &o->listener;
 	case O_MTA:
 		return &o->mta;
+	case O_QUEUE_ID:
+		return &o->queue_id;
 	case O_EXPECT_REPLY:
 		return &o->reply;
 	case O_LABEL:

@@ -55,7 +55,7 @@ struct ml_options {
 
 	struct gp_ip client;
 	const char *client_name, *helo, *from, *rcpt, *login, *listener;
-	const char *mta;
+	const char *mta, *queue_id;
 	unsigned recipients;
 	bool from_header;
 
