@@ -2,15 +2,6 @@
  * record_env - the LMDB environment below record_store, a transaction a call.
  * Internal to io/record_store.
  *
- * No transaction outlives its call, and there is never more than one in the
- * process, so that the environment may be closed and opened anew at any time:
- * when LMDB finds it damaged, or when somebody put another file in its place.
- *
- * Between processes one octet of the file DIR/lock serialises opening, closing
- * and writing.  LMDB's own lock would do for writing, but can not be waited
- * for with a time-out: a process that is stopped in the middle must not stop
- * the others.  It also makes it safe to examine the file and to set it aside.
- *
  * Blocking: disk; and GP_RECORD_LOCK_US for another process.
  * Threads:  any.
  */

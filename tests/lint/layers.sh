@@ -65,7 +65,7 @@ home_of() {
 	opendkim) echo common/mta/dkim_libopendkim.c ;;
 	libpsl) echo common/io/psl.c ;;
 	openssl) echo common/io/crypto.c ;;
-	lmdb) echo common/io/record_env.c ;;
+	lmdb) echo common/io/lmdb_env.c ;;
 	hiredis) echo common/io/redis_wire.c ;;
 	*) ;;
 	esac
