@@ -7,47 +7,23 @@
 
 /* -- whether ------------------------------------------------------------ */
 
-/* Each address must be allowed, whichever of them the readers will show. */
-static void
-check_senders(const struct gp_config *config, const struct gp_dkim_outbound *m,
-    struct gp_arena *arena, struct gp_dkim_plan *out)
-{
-	for (size_t i = 0; i < out->author.all.n; i++) {
-		const struct gp_mailbox *mailbox = &out->author.all.v[i];
-		const struct gp_policy *p =
-		    gp_policy_for(config, mailbox->domain);
-		struct gp_verdict v;
-		const char *why;
-
-		if (p->domain == NULL || gp_senders_allow(&p->senders,
-					     &m->sender, mailbox, arena, &why))
-			continue;
-		v = gp_senders_refuse(&p->senders, &m->sender, mailbox->domain,
-		    why, arena);
-		out->sign = false;
-		out->why = why;
-		out->policy = p;
-		if (gp_disposition_severity(v.disposition) >
-		    gp_disposition_severity(out->verdict.disposition))
-			out->verdict = v;
-	}
-}
-
 void
 gp_dkim_plan(const struct gp_config *config, const struct gp_dkim_outbound *m,
     struct gp_arena *arena, struct gp_dkim_plan *out)
 {
+	struct gp_senders_finding senders;
 	struct gp_err err;
 	enum gp_rc rc = gp_author_find(m->header, arena, &out->author, &err);
 
-	out->policy = NULL;
-	out->sign = true;
-	out->bounce = m->sender.bounce;
-	out->verdict = gp_continue();
-	check_senders(config, m, arena, out);
-	if (!out->sign)
-		return;
+	/* each must be allowed, whichever of them the readers will show */
+	senders = gp_senders_check(config, &out->author.all, &m->sender, arena);
 	out->sign = false;
+	out->bounce = m->sender.bounce;
+	out->verdict = senders.verdict;
+	out->policy = senders.policy;
+	out->why = senders.why;
+	if (senders.policy != NULL)
+		return;
 	if (rc != GP_OK) {
 		out->why = gp_arena_strdup(arena, err.msg);
 		return;

@@ -209,3 +209,30 @@ gp_senders_refuse(const struct gp_senders_policy *policy,
 	}
 	return verdict;
 }
+
+struct gp_senders_finding
+gp_senders_check(const struct gp_config *config,
+    const struct gp_mailboxes *addresses, const struct gp_sender_facts *facts,
+    struct gp_arena *arena)
+{
+	struct gp_senders_finding out = { .verdict = gp_continue() };
+
+	for (size_t i = 0; i < addresses->n; i++) {
+		const struct gp_mailbox *mailbox = &addresses->v[i];
+		const struct gp_policy *p =
+		    gp_policy_for(config, mailbox->domain);
+		struct gp_verdict v;
+		const char *why;
+
+		if (p->domain == NULL ||
+		    gp_senders_allow(&p->senders, facts, mailbox, arena, &why))
+			continue;
+		v = gp_senders_refuse(&p->senders, facts, mailbox->domain, why,
+		    arena);
+		if (out.policy == NULL ||
+		    gp_disposition_severity(v.disposition) >
+			gp_disposition_severity(out.verdict.disposition))
+			out = (struct gp_senders_finding){ p, why, v };
+	}
+	return out;
+}

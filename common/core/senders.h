@@ -58,4 +58,20 @@ struct gp_verdict gp_senders_refuse(const struct gp_senders_policy *policy,
     const struct gp_sender_facts *facts, const char *domain, const char *why,
     struct gp_arena *arena);
 
+/* What the rules of several domains say together. */
+struct gp_senders_finding {
+	const struct gp_policy *policy; /* of the domain that objects; NULL:
+	                                 * none does */
+	const char *why;                /* with it; see gp_senders_allow */
+	struct gp_verdict verdict;      /* `continue` for `unsigned`, too */
+};
+
+/*
+ * gp_senders_check - gp_senders_allow and gp_senders_refuse for each address,
+ * by the block of its domain; where several object, the strictest answers.
+ */
+struct gp_senders_finding gp_senders_check(const struct gp_config *config,
+    const struct gp_mailboxes *addresses, const struct gp_sender_facts *facts,
+    struct gp_arena *arena);
+
 #endif

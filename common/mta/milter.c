@@ -151,7 +151,7 @@ ask_for_macros(SMFICTX *ctx)
 		{ SMFIM_CONNECT, "j {daemon_name} {client_port}" },
 		{ SMFIM_HELO, "j" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {verify}" },
-		{ SMFIM_ENVRCPT, "i" },
+		{ SMFIM_ENVRCPT, "i {rcpt_mailer}" },
 		{ SMFIM_DATA, "i" },
 		{ SMFIM_EOH, "i" },
 		{ SMFIM_EOM, "i" },
@@ -271,6 +271,7 @@ on_rcpt(SMFICTX *ctx, char **argv)
 
 	if (s != NULL) {
 		gp_session_queue_id(s, macro(ctx, "i"));
+		gp_session_transport(s, macro(ctx, "{rcpt_mailer}"));
 		v = gp_session_rcpt(s, argv[0] == NULL ? "" : argv[0]);
 	}
 	if (mute)

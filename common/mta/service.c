@@ -296,6 +296,16 @@ status(struct gp_service *s, struct gp_buf *out)
 }
 
 static bool
+ask_milter(struct gp_service *s, struct gp_str request, struct gp_buf *out)
+{
+	struct gp_env *env = gp_service_take(s);
+	bool ok = s->app.milter->on_request(env->own, request, out);
+
+	gp_service_release(env);
+	return ok;
+}
+
+static bool
 on_request(void *arg, struct gp_str request, struct gp_buf *out)
 {
 	struct gp_service *s = arg;
@@ -310,6 +320,8 @@ on_request(void *arg, struct gp_str request, struct gp_buf *out)
 		gp_metrics_format(s->app.metrics, out);
 	} else if (gp_str_eq(request, GP_STR("reload"))) {
 		return gp_service_reload(s, out);
+	} else if (s->app.milter->on_request != NULL) {
+		return ask_milter(s, request, out);
 	} else {
 		gp_buf_adds(out,
 		    "unknown request; known: ping status stats reload\n");

@@ -297,6 +297,7 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 		v = milter->on_rcpt(s->msg, &rcpt);
 		end_lookups(s->msg);
 	}
+	s->msg->transport = NULL;
 	note_monitored(s, &v);
 	count_action(s, &v);
 	if (v.action == GP_CONTINUE)
@@ -304,6 +305,13 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 	else
 		log_decision(s->msg, &rcpt, &v);
 	return v;
+}
+
+void
+gp_session_transport(struct gp_session *s, const char *transport)
+{
+	if (s->msg != NULL)
+		s->msg->transport = transport;
 }
 
 void

@@ -87,6 +87,10 @@ struct gp_milter {
 	/* The process is about to end, and callbacks may still come: what must
 	 * not be lost is written now.  NULL: there is nothing such. */
 	void (*stop)(void *own);
+	/* A line of the control socket that the daemon itself does not know:
+	 * false, with a reason in `out`, is an error.  NULL: there is none. */
+	bool (
+	    *on_request)(void *own, struct gp_str request, struct gp_buf *out);
 };
 
 /* The process: what all sessions share. */
@@ -132,8 +136,10 @@ struct gp_msg {
 	const char *queue_id; /* "" until the MTA gives one */
 	enum gp_direction direction;
 	const char *direction_why;
-	const char *login; /* {auth_authen} as the MTA gave it; "": none */
-	size_t recipients; /* that nobody of us refused */
+	const char *login;     /* {auth_authen} as the MTA gave it; "": none */
+	size_t recipients;     /* that nobody of us refused */
+	const char *transport; /* {rcpt_mailer} of the recipient that on_rcpt is
+	                        * about; NULL: not given */
 	struct gp_dns_scope dns; /* for the callback that runs: its answers are
 	                          * gone when it returns; set its deadline
 	                          * with gp_msg_deadline */
@@ -177,6 +183,10 @@ void gp_session_abort(struct gp_session *s);
 /* gp_session_queue_id - {i} of the message, when the MTA knows it (Postfix:
  * from DATA on); NULL is ignored. */
 void gp_session_queue_id(struct gp_session *s, const char *queue_id);
+
+/* gp_session_transport - {rcpt_mailer} of the recipient that comes next,
+ * borrowed until then; NULL: the MTA does not tell. */
+void gp_session_transport(struct gp_session *s, const char *transport);
 
 /* gp_session_effects - after gp_session_eom, in the order to apply them, as
  * long as the message lives.  None unless the verdict was `continue`. */
