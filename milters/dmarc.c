@@ -4,7 +4,8 @@
  *
  *   RCPT         remember whose policies hold
  *   header, EOH  keep the fields; start asking for the author's record
- *   EOM          take the sealed results, evaluate, decide, report
+ *   EOM          take the sealed results, evaluate, decide, report;
+ *                outbound: is it fit to leave?
  *
  * What a result is, is in core/dmarc; what it means, in core/dmarc_decide.
  * There is no state but struct message; mta/dmarc_check has what outlives it.
@@ -15,6 +16,7 @@
 #include "io/clock.h"
 #include "mta/dmarc_check.h"
 #include "mta/milter.h"
+#include "mta/preflight_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +34,21 @@ struct message {
 	struct gp_dmarc_outcome outcome;
 	struct gp_dmarc_case c;
 	struct gp_dmarc_decision decision;
+	struct gp_preflight_result preflight; /* outbound */
 };
 
 static const struct gp_globals *
 globals(const struct gp_msg *m)
 {
 	return gp_config_globals(m->session->env->config);
+}
+
+/* Is any of our mail looked at before it leaves? */
+static bool
+wants_preflight(const struct gp_msg *m)
+{
+	return ((const struct gp_dmarc_tables *)m->session->env->own)
+	    ->preflight;
 }
 
 /* -- envelope and header -----------------------------------------------------
@@ -58,7 +69,7 @@ dmarc_on_header(struct gp_msg *m, struct gp_str name, struct gp_str value)
 {
 	struct message *dmarc = m->state;
 
-	if (m->direction == GP_INBOUND)
+	if (m->direction == GP_INBOUND || wants_preflight(m))
 		gp_header_add(&dmarc->header, m->arena, name, value);
 }
 
@@ -158,6 +169,30 @@ count_unsealed(const struct gp_msg *m, const struct gp_dmarc_inputs *in)
 		    1);
 }
 
+/* Would receivers take this message of ours? */
+static struct gp_verdict
+look_before_leaving(struct gp_msg *m, struct message *dmarc)
+{
+	const struct gp_session *s = m->session;
+	const struct gp_dmarc_tables *own = s->env->own;
+	const char *helo = s->connect.mta_name;
+	const struct gp_preflight_checker with = { .arena = m->arena,
+		.config = s->env->config,
+		.metrics = s->app->metrics,
+		.psl = own->psl };
+	const struct gp_preflight_mail mail = { .header = &dmarc->header,
+		.sender = &m->sender,
+		.sender_readable = m->sender_readable,
+		.helo = helo == NULL ? s->app->host : helo,
+		.bounce = s->connect.local && m->sender.is_null };
+
+	if (!wants_preflight(m))
+		return gp_continue();
+	gp_msg_deadline(m, globals(m)->dmarc.timeout_ms);
+	dmarc->preflight = gp_preflight_check(&with, &m->dns, &mail);
+	return dmarc->preflight.verdict;
+}
+
 static struct gp_verdict
 dmarc_on_eom(struct gp_msg *m)
 {
@@ -169,7 +204,7 @@ dmarc_on_eom(struct gp_msg *m)
 
 	sealed = gp_msg_take_authres(m, &n);
 	if (m->direction == GP_OUTBOUND)
-		return gp_continue();
+		return look_before_leaving(m, dmarc);
 	if (!dmarc->found)
 		find_author(m, dmarc); /* an MTA may leave EOH out */
 	gp_dmarc_inputs_read(sealed, n, m->sender.is_null, m->arena,
@@ -195,6 +230,8 @@ dmarc_describe(const struct gp_msg *m, struct gp_logline *line)
 {
 	const struct message *dmarc = m->state;
 
+	if (dmarc->preflight.judged)
+		gp_preflight_describe(&dmarc->preflight.found, line);
 	if (!dmarc->evaluated)
 		return;
 	gp_dmarc_describe(&dmarc->c, &dmarc->decision, line);

@@ -12,8 +12,9 @@
  *
  * A signature is read, not verified: the signer has just made it.
  *
- * Source:   RFC 5322 section 3.6, RFC 8058 sections 3.1 and 4, RFC 9989
- *           section 4.4; what the large receivers demand of senders.
+ * Source:   RFC 5322 section 3.6, RFC 8058 sections 3.1 and 4, RFC 2369
+ *           section 2, RFC 9989 section 4.4; what the large receivers demand
+ *           of senders.
  * Purity:   pure.
  * Threads:  reentrant.
  */
@@ -31,30 +32,42 @@ enum gp_preflight_state {
 	GP_PREFLIGHT_MISSING
 };
 
-/* A signature of our signer: d= is the block, s= one of its keys that sign. */
-struct gp_preflight_signature {
-	const char *domain;    /* d=, normalised */
-	const char *selector;  /* s= */
-	bool covers_one_click; /* h= has both fields of RFC 8058 */
+/* How one thing stands. */
+struct gp_preflight_point {
+	enum gp_preflight_state state;
+	const char *why; /* clause that names what is missing; NULL: MET */
 };
 
-/* What the header has; from gp_preflight_read. */
+/* A message of ours; borrowed. */
+struct gp_preflight_message {
+	const struct gp_header *header; /* as it will leave */
+	const struct gp_author *author; /* as gp_author_find found it, */
+	const char *trouble; /* and its clause; NULL: one Author Domain */
+	const struct gp_policy *policy; /* the block whose keys sign it */
+	int64_t now_s;                  /* seconds since 1970 */
+};
+
+/*
+ * What the header has; of one with fields missing (h->over) what can not be
+ * known is open.
+ *
+ * A signature is ours when d= is the block and s= one of its keys that is not
+ * retired.  One that is malformed, has what our signer never writes (l=,
+ * rsa-sha1), has expired or has yet to begin does not count.
+ */
 struct gp_preflight_header {
-	bool from_one;
-	const char *from_trouble;         /* clause; NULL: from_one */
-	size_t date, message_id, subject; /* fields of that name */
-	bool one_click;                /* both fields, one each, well-formed */
-	const char *one_click_trouble; /* clause; NULL: one_click */
-	size_t n_signatures;
-	const struct gp_preflight_signature *signatures; /* of ours */
+	struct gp_preflight_point from_one;
+	struct gp_preflight_point date, message_id, subject; /* one each */
+	struct gp_preflight_point one_click; /* both fields, well-formed */
+	struct gp_preflight_point is_signed; /* by us */
+	struct gp_preflight_point covered;   /* both fields, by one of these */
 };
 
 /* What was asked about it. */
 struct gp_preflight_facts {
-	enum gp_preflight_state dkim;   /* a signature of ours aligns */
-	enum gp_preflight_state spf;    /* MAIL FROM aligns, egress passes */
-	enum gp_preflight_state record; /* DMARC record found */
-	const char *dkim_why, *spf_why, *record_why; /* clause unless MET */
+	struct gp_preflight_point dkim;   /* a signature of ours aligns */
+	struct gp_preflight_point spf;    /* MAIL FROM aligns, egress passes */
+	struct gp_preflight_point record; /* DMARC record found */
 };
 
 struct gp_preflight_finding {
@@ -69,36 +82,35 @@ struct gp_preflight {
 	size_t missing, open; /* of each */
 };
 
-/* gp_preflight_need_name - "from-one" ..., as in the policy file. */
+/* gp_preflight_need_name - "from-one" ..., as in the policy file; never
+ * NULL. */
 const char *gp_preflight_need_name(enum gp_preflight_need need);
 
-/*
- * gp_preflight_read - from the header as it will leave.  `policy` is the block
- * of the Author Domain, whose keys tell our signatures; `author` is what
- * gp_author_find found, `trouble` its clause when it is not one domain.
- */
-void
-gp_preflight_read(const struct gp_header *h, const struct gp_author *author,
-    const char *trouble, const struct gp_policy *policy, struct gp_arena *arena,
-    struct gp_preflight_header *out);
+/* gp_preflight_any - does any block have a `preflight` section? */
+bool gp_preflight_any(const struct gp_config *config);
+
+/* gp_preflight_read - from the header; clauses live in `arena`. */
+void gp_preflight_read(const struct gp_preflight_message *m,
+    struct gp_arena *arena, struct gp_preflight_header *out);
 
 /* gp_preflight_judge - all that is required, against all that is known. */
 void gp_preflight_judge(const struct gp_preflight_policy *policy,
     const struct gp_preflight_header *header,
-    const struct gp_preflight_facts *facts, struct gp_arena *arena,
-    struct gp_preflight *out);
+    const struct gp_preflight_facts *facts, struct gp_preflight *out);
 
 /*
  * gp_preflight_verdict - missing things do what `else` says, open ones alone
- * what `temperror` says.  The text names everything that is missing, as far as
- * GP_REPLY_TEXT_MAX allows: 550 5.7.1, 451 4.7.1.  why: "preflight.NEED" of
+ * what `temperror` says: 550 5.7.1, 451 4.7.1.  The text has the name of
+ * everything that is missing (of what is open, where nothing is missing), then
+ * their clauses as far as GP_REPLY_TEXT_MAX allows.  why: "preflight.NEED" of
  * the first one; "preflight.pass".  A bounce (see gp_sender_facts) is never
  * refused.
  */
 struct gp_verdict gp_preflight_verdict(const struct gp_preflight_policy *policy,
     const struct gp_preflight *p, bool bounce, struct gp_arena *arena);
 
-/* gp_preflight_describe - " preflight=fail missing=date,subject open=..." */
+/* gp_preflight_describe - " preflight=fail missing=date,subject open=...", and
+ * " NEED=" with the clause of each.  `open`: nothing is known to be missing. */
 void
 gp_preflight_describe(const struct gp_preflight *p, struct gp_logline *line);
 

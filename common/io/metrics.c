@@ -6,6 +6,7 @@
 #include "core/dkim_result.h"
 #include "core/dmarc.h"
 #include "core/fragile.h"
+#include "core/policy.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
 
@@ -62,6 +63,17 @@ static words dmarc_results = {
 	[GP_DMARC_R_FAIL] = "fail",
 	[GP_DMARC_R_TEMPERROR] = "temperror",
 	[GP_DMARC_R_PERMERROR] = "permerror",
+};
+static words preflight_outcomes = { "pass", "open", "fail" };
+static words preflight_needs = {
+	[GP_NEED_FROM_ONE] = "from-one",
+	[GP_NEED_ALIGNED_DKIM] = "aligned-dkim",
+	[GP_NEED_ALIGNED_SPF] = "aligned-spf",
+	[GP_NEED_DMARC_RECORD] = "dmarc-record",
+	[GP_NEED_DATE] = "date",
+	[GP_NEED_MESSAGE_ID] = "message-id",
+	[GP_NEED_SUBJECT] = "subject",
+	[GP_NEED_ONE_CLICK] = "list-unsubscribe-oneclick",
 };
 static words sealers = { "spf", "dkim" };
 static words signing_outcomes = { "signed", "kept", "unsigned", "refused" };
@@ -185,6 +197,16 @@ static const struct family families[GP_METRICS] = {
 	    .help = "Inbound messages without sealed results of a filter.",
 	    .label = "filter",
 	    .values = sealers },
+	[GP_M_PREFLIGHT] = { .name = "gatepost_preflight_total",
+	    .kind = COUNTER,
+	    .help = "Outbound messages by the outcome of their preflight.",
+	    .label = "outcome",
+	    .values = preflight_outcomes },
+	[GP_M_PREFLIGHT_MISSING] = { .name = "gatepost_preflight_missing_total",
+	    .kind = COUNTER,
+	    .help = "Outbound messages that lack what is required of them.",
+	    .label = "need",
+	    .values = preflight_needs },
 	[GP_M_DNS_CACHE] = { .name = "gatepost_dns_cache_total",
 	    .kind = COUNTER,
 	    .help = "DNS questions by how the cache met them.",
@@ -216,6 +238,7 @@ static const struct family families[GP_METRICS] = {
 };
 
 _Static_assert((int)GP_SPF_RESULTS <= LABELS_MAX, "every result has a slot");
+_Static_assert((int)GP_NEEDS <= LABELS_MAX, "every need has a slot");
 
 /* Upper bounds of the buckets; the last slot before the sum is +Inf. */
 static const struct bucket {

@@ -43,6 +43,8 @@ enum gp_metric {
 	GP_M_DMARC_DIFFERENCES, /* counter: tree walk and list differ */
 	GP_M_DMARC_SECONDS,     /* histogram, us observed */
 	GP_M_DMARC_UNSEALED,    /* counter: no results of spf, of dkim */
+	GP_M_PREFLIGHT,         /* counter: pass, open, fail */
+	GP_M_PREFLIGHT_MISSING, /* counter by enum gp_preflight_need */
 	/* DNS */
 	GP_M_DNS_CACHE,       /* counter: hit, miss, shared (in flight) */
 	GP_M_DNS_ANSWERS,     /* counter: ok, nodata, nxdomain, temporary */

@@ -3,14 +3,15 @@
 
 #include "base/xalloc.h"
 #include "core/logfmt.h"
+#include "core/preflight.h"
 #include "io/clock.h"
 #include "io/log.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct gp_dmarc_outcome
-evaluate(const struct gp_dmarc_query *q, struct gp_dns_scope *scope,
+struct gp_dmarc_outcome
+gp_dmarc_evaluate(const struct gp_dmarc_query *q, struct gp_dns_scope *scope,
     struct gp_arena *arena)
 {
 	struct gp_dmarc_eval *e = gp_dmarc_eval_new(arena, q);
@@ -70,7 +71,7 @@ compare(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 	struct gp_dmarc_outcome other;
 
 	q.discovery = GP_DMARC_PSL;
-	other = evaluate(&q, scope, c->arena);
+	other = gp_dmarc_evaluate(&q, scope, c->arena);
 	if (acted->result == GP_DMARC_R_TEMPERROR ||
 	    other.result == GP_DMARC_R_TEMPERROR || !differ(acted, &other))
 		return;
@@ -90,7 +91,7 @@ leave_open(struct gp_dmarc_query q, const struct gp_dmarc_inputs *in,
 	q.spf = in->spf_open;
 	q.n_dkim = in->n_dkim_open;
 	q.dkim = in->dkim_open;
-	other = evaluate(&q, scope, arena);
+	other = gp_dmarc_evaluate(&q, scope, arena);
 	if (other.result == GP_DMARC_R_PASS)
 		other.reason = gp_arena_printf(arena,
 		    "SPF or DKIM of %s could not be checked", other.aligned);
@@ -114,7 +115,7 @@ gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 		                 : GP_DMARC_TREEWALK,
 		.suffix = gp_psl_organization,
 		.suffix_arg = c->psl };
-	struct gp_dmarc_outcome out = evaluate(&q, scope, c->arena);
+	struct gp_dmarc_outcome out = gp_dmarc_evaluate(&q, scope, c->arena);
 
 	if (out.record.rua.n > 0) /* an answer's, which the scope takes back */
 		out.record.rua = gp_arena_dup(c->arena, out.record.rua);
@@ -163,6 +164,7 @@ gp_dmarc_tables_open(const struct gp_config *config,
 		return GP_PERM;
 	}
 	warn_of_endless(&gp_config_globals(config)->overrides);
+	t->preflight = gp_preflight_any(config);
 	t->known =
 	    old != NULL ? gp_dmarc_known_ref(old->known) : gp_dmarc_known_new();
 	*out = t;

@@ -26,6 +26,11 @@ struct gp_dmarc_checker {
 	const struct gp_psl *psl;   /* NULL: discovery is treewalk */
 };
 
+/* gp_dmarc_evaluate - the loop that feeds core/dmarc from io/dns.  Strings of
+ * the outcome live in `arena`, but those of its record in the scope. */
+struct gp_dmarc_outcome gp_dmarc_evaluate(const struct gp_dmarc_query *q,
+    struct gp_dns_scope *scope, struct gp_arena *arena);
+
 /* gp_dmarc_check - evaluate; strings of the outcome live in c->arena.  Where
  * an SPF or DKIM result of temperror could have made a pass of a fail, it is
  * temperror (RFC 9989 5.3.6). */
@@ -53,6 +58,7 @@ bool gp_dmarc_known_has(struct gp_dmarc_known *k, const struct gp_ip *client,
 struct gp_dmarc_tables {
 	struct gp_psl *psl; /* NULL: discovery is treewalk */
 	struct gp_dmarc_known *known;
+	bool preflight; /* some block has a `preflight` section */
 };
 
 /* gp_dmarc_tables_open - what `old` (NULL at the start) knows of clients is

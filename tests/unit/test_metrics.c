@@ -3,6 +3,7 @@
 #include "core/dkim_result.h"
 #include "core/dmarc.h"
 #include "core/fragile.h"
+#include "core/preflight.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
 #include "io/metrics.h"
@@ -227,8 +228,8 @@ metrics_text_of_a_fresh_daemon_is_complete(void **state)
 	(void)state;
 	/* 1 + 9 single + 2 + 4 + 4 + 8 + 8 + 3 + 4 + 2 + 2 * 20, and of DKIM
 	 * 1 single + 6 + 4 + 6 + 2 + 4 + 20, and of DMARC 1 single + 5 + 2 +
-	 * 20 */
-	assert_int_equal(read_text(gp_buf_cstr(&text)), 156);
+	 * 20, and of preflight 3 + 8 */
+	assert_int_equal(read_text(gp_buf_cstr(&text)), 167);
 	has_line(&text,
 	    "gatepost_build_info{daemon=\"spf\",version=\"" GP_VERSION
 	    "\"} 1\n");
@@ -355,6 +356,30 @@ metrics_words_of_dmarc_are_those_of_the_core(void **state)
 }
 
 static void
+metrics_words_of_preflight_are_those_of_the_core(void **state)
+{
+	struct gp_metrics *m = gp_metrics_new("dmarc");
+	struct gp_buf text;
+	char line[160];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		gp_metrics_add(m, GP_M_PREFLIGHT_MISSING, i, 10 + (int)i);
+	text = format(m);
+	for (unsigned i = 0; i < GP_NEEDS; i++) {
+		(void)snprintf(line, sizeof(line),
+		    "gatepost_preflight_missing_total{daemon=\"dmarc\","
+		    "need=\"%s\"} %u\n",
+		    gp_preflight_need_name((enum gp_preflight_need)i), 10 + i);
+		has_line(&text, line);
+	}
+	has_line(&text, "gatepost_preflight_total{daemon=\"dmarc\","
+			"outcome=\"open\"} 0\n");
+	gp_buf_clear(&text);
+	gp_metrics_free(m);
+}
+
+static void
 metrics_out_of_range_is_ignored(void **state)
 {
 	struct gp_metrics *m = gp_metrics_new("spf");
@@ -464,6 +489,8 @@ main(void)
 		cmocka_unit_test(metrics_words_are_those_of_the_core),
 		cmocka_unit_test(metrics_words_of_dkim_are_those_of_the_core),
 		cmocka_unit_test(metrics_words_of_dmarc_are_those_of_the_core),
+		cmocka_unit_test(
+		    metrics_words_of_preflight_are_those_of_the_core),
 		cmocka_unit_test(metrics_out_of_range_is_ignored),
 		cmocka_unit_test(metrics_histogram_bounds_are_inclusive),
 		cmocka_unit_test(metrics_nothing_is_lost_between_threads),
