@@ -4,8 +4,8 @@
 #include "base/buf.h"
 #include "base/xalloc.h"
 #include "io/clock.h"
+#include "io/lmdb_aside.h"
 #include "io/lmdb_check.h"
-#include "io/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -118,24 +118,14 @@ fail_db(struct gp_lmdb_env *e, int error, struct gp_err *err)
 	return gp_fail(err, GP_TEMP, "%s: %s", e->data, mdb_strerror(error));
 }
 
+/* Whoever has the old file open keeps its locks too. */
 static enum gp_rc
 set_aside(struct gp_lmdb_env *e, const char *why, struct gp_err *err)
 {
-	char *to = gp_xcalloc(PATH_MAX, 1);
-	enum gp_rc rc = GP_OK;
+	enum gp_rc rc = gp_lmdb_aside(e->data, e->options.what, why, err);
 
-	(void)snprintf(to, PATH_MAX, "%s.corrupt-%lld", e->data,
-	    (long long)gp_clock_wall_s());
-	if (rename(e->data, to) != 0) {
-		rc = fail_errno(err, e->data, errno);
-	} else {
-		/* whoever has the old file open keeps its locks too */
+	if (rc == GP_OK)
 		(void)unlink(e->locks);
-		gp_log(GP_LOG_ERROR,
-		    "%s: %s; set aside as %s, and a new one begun",
-		    e->options.what, why, to);
-	}
-	free(to);
 	return rc;
 }
 
@@ -551,6 +541,17 @@ gp_lmdb_open(const char *dir, const struct gp_lmdb_options *options,
 	leave(e);
 	*out = e;
 	return GP_OK;
+}
+
+void
+gp_lmdb_resize(struct gp_lmdb_env *e, size_t max_bytes)
+{
+	pthread_mutex_lock(&e->lock);
+	if (e->options.max_bytes != max_bytes) {
+		e->options.max_bytes = max_bytes;
+		e->inode = 0; /* not the file any more: it is opened anew */
+	}
+	pthread_mutex_unlock(&e->lock);
 }
 
 void

@@ -47,6 +47,9 @@ gp_lmdb_open(const char *dir, const struct gp_lmdb_options *options,
     struct gp_lmdb_env **out, struct gp_err *err);
 void gp_lmdb_close(struct gp_lmdb_env *e); /* NULL is ignored */
 
+/* gp_lmdb_resize - another max_bytes from the next transaction on. */
+void gp_lmdb_resize(struct gp_lmdb_env *e, size_t max_bytes);
+
 /* -- a transaction ------------------------------------------------------- */
 
 enum gp_lmdb_how { GP_LMDB_READ, GP_LMDB_WRITE };
