@@ -64,5 +64,8 @@
 #define GP_CONFIG_FILE_MAX     4194304 /* bytes, 4 MiB */
 #define GP_CONFIG_PROBLEMS_MAX 100     /* problems shown in one run */
 #define GP_OVERRIDES_MAX       1000    /* override blocks */
+#define GP_PROVIDERS_MAX       1000    /* provider blocks */
+#define GP_PARTS_MAX           100     /* of one kind in one block: keys ... */
+#define GP_LIMIT_RATES_MAX     8       /* rates of one limit */
 
 #endif

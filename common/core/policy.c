@@ -114,16 +114,50 @@ show_section(const struct gp_section *section, const char *prefix,
 	}
 }
 
+/* A block with a title; `above` is "" or ends in a dot. */
 static void
-show_part(const struct gp_section *section, const char *name,
+show_part(const char *above, const struct gp_section *section, const char *name,
     const struct shown *s, struct gp_buf *out)
 {
 	struct gp_buf prefix;
 
 	gp_buf_init(&prefix, (size_t)2 * GP_DOMAIN_TEXT);
-	gp_buf_addf(&prefix, "%s.%s", section->kind, name);
+	gp_buf_addf(&prefix, "%s%s.%s", above, section->kind, name);
 	show_section(section, gp_buf_cstr(&prefix), s, out);
 	gp_buf_clear(&prefix);
+}
+
+static void
+show_limits(const char *above, const struct gp_section *section,
+    const struct gp_limits *limits, struct shown *s, struct gp_buf *out)
+{
+	for (size_t i = 0; i < limits->n; i++) {
+		s->target[GP_IN_LIMIT] = &limits->v[i];
+		s->origins[GP_IN_LIMIT] = limits->v[i].origins;
+		show_part(above, section, limits->v[i].name, s, out);
+	}
+}
+
+static void
+show_keys(const struct gp_policy *p, const struct gp_section *section,
+    struct shown *s, struct gp_buf *out)
+{
+	for (size_t i = 0; i < p->n_keys; i++) {
+		s->target[GP_IN_KEY] = &p->keys[i];
+		s->origins[GP_IN_KEY] = p->keys[i].origins;
+		show_part("", section, p->keys[i].selector, s, out);
+	}
+}
+
+static void
+show_warmups(const struct gp_policy *p, const struct gp_section *section,
+    struct shown *s, struct gp_buf *out)
+{
+	for (size_t i = 0; i < p->n_warmups; i++) {
+		s->target[GP_IN_WARMUP] = &p->warmups[i];
+		s->origins[GP_IN_WARMUP] = p->warmups[i].origins;
+		show_part("", section, p->warmups[i].name, s, out);
+	}
 }
 
 /* What only the block of a domain has. */
@@ -132,36 +166,38 @@ show_block(const struct gp_policy *p, struct shown *s, struct gp_buf *out)
 {
 	const struct gp_section *domain =
 	    gp_section_child(&gp_sections[0], "domain");
-	const struct gp_section *key = gp_section_child(domain, "key");
-	const struct gp_section *limit = gp_section_child(domain, "limit");
+	struct gp_limits limits = { p->n_limits, p->limits };
 
 	show_section(domain, "", s, out);
 	if (p->senders.given)
 		show_section(gp_section_child(domain, "senders"), "senders", s,
 		    out);
-	for (size_t i = 0; i < p->n_keys; i++) {
-		s->target[GP_IN_KEY] = &p->keys[i];
-		s->origins[GP_IN_KEY] = p->keys[i].origins;
-		show_part(key, p->keys[i].selector, s, out);
-	}
-	for (size_t i = 0; i < p->n_limits; i++) {
-		s->target[GP_IN_LIMIT] = &p->limits[i];
-		s->origins[GP_IN_LIMIT] = p->limits[i].origins;
-		show_part(limit, p->limits[i].name, s, out);
-	}
+	if (p->preflight.given)
+		show_section(gp_section_child(domain, "preflight"), "preflight",
+		    s, out);
+	show_keys(p, gp_section_child(domain, "key"), s, out);
+	show_limits("", gp_section_child(domain, "limit"), &limits, s, out);
+	show_warmups(p, gp_section_child(domain, "warmup"), s, out);
 }
 
+/* Those of the top level. */
 static void
-show_overrides(const struct gp_overrides *overrides, struct shown *s,
-    struct gp_buf *out)
+show_top_parts(const struct gp_globals *g, struct shown *s, struct gp_buf *out)
 {
-	const struct gp_section *section =
-	    gp_section_child(&gp_sections[0], "override");
+	const struct gp_section *top = &gp_sections[0];
 
-	for (size_t i = 0; i < overrides->n; i++) {
-		s->target[GP_IN_OVERRIDE] = &overrides->v[i];
-		s->origins[GP_IN_OVERRIDE] = overrides->v[i].origins;
-		show_part(section, overrides->v[i].name, s, out);
+	show_limits("top.", gp_section_child(top, "limit"), &g->limits, s, out);
+	for (size_t i = 0; i < g->providers.n; i++) {
+		s->target[GP_IN_PROVIDER] = &g->providers.v[i];
+		s->origins[GP_IN_PROVIDER] = g->providers.v[i].origins;
+		show_part("", gp_section_child(top, "provider"),
+		    g->providers.v[i].name, s, out);
+	}
+	for (size_t i = 0; i < g->overrides.n; i++) {
+		s->target[GP_IN_OVERRIDE] = &g->overrides.v[i];
+		s->origins[GP_IN_OVERRIDE] = g->overrides.v[i].origins;
+		show_part("", gp_section_child(top, "override"),
+		    g->overrides.v[i].name, s, out);
 	}
 }
 
@@ -182,7 +218,7 @@ gp_policy_show(const struct gp_policy *p, struct gp_buf *out)
 		    (i == 0 || section->parent == &gp_sections[0]))
 			show_section(section, section->kind, &s, out);
 	}
-	show_overrides(&p->config->globals.overrides, &s, out);
+	show_top_parts(&p->config->globals, &s, out);
 	if (p->domain != NULL)
 		show_block(p, &s, out);
 }

@@ -206,7 +206,9 @@ struct gp_limit_policy {
 	enum gp_limit_count count;
 	struct gp_limit_keys by;
 	struct gp_rates rate;
-	int64_t burst; /* at most so many at once, to 10^12; 0: as the rate */
+	int64_t burst; /* at most so many at once, to 10^12; 0: as the rate.  It
+	                * is that of the rate with the shortest period, and at
+	                * most the number of each other one */
 	enum gp_limit_over over;
 	enum gp_mode mode;
 	const struct gp_origin *origins; /* by option number */
@@ -229,10 +231,10 @@ struct gp_warmup_policy {
 	const char *name;  /* of a provider, "other", or "all": each one that
 	                    * has no block of its own */
 	int64_t first_day; /* recipients on the first day, to 10^9 */
-	unsigned grow;     /* thousandths, 1001 to 4000 */
+	unsigned grow;     /* thousandths, 1001 to 4000; 0: see above */
 	int64_t plateau;   /* the cap ends here, to 10^12; 0: see above */
 	unsigned hours;    /* a day's cap is spread over, 1 to 24 */
-	enum gp_limit_over over;
+	enum gp_limit_over over; /* DEFER or LOG */
 	enum gp_mode mode;
 	const struct gp_origin *origins; /* by option number */
 	struct gp_origin origin;         /* of the block */
@@ -240,7 +242,7 @@ struct gp_warmup_policy {
 
 /* Who receives the mail of many domains. */
 struct gp_provider_policy {
-	const char *name;             /* lower case */
+	const char *name;             /* lower case, not "other" or "all" */
 	struct gp_strings domains;    /* of recipients; "*." in front: below */
 	struct gp_strings mx;         /* names of MX hosts, or parents of them,
 	                               * normalised, without a dot in front */

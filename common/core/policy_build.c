@@ -12,7 +12,7 @@
 struct node {
 	const struct gp_section *section; /* NULL: unknown, all in it skipped */
 	struct gp_draft *draft;
-	struct gp_part *part; /* NULL: no key, limit or override */
+	struct gp_part *part; /* NULL: none is open */
 	bool again;           /* a second one: its values go nowhere */
 };
 
@@ -32,12 +32,6 @@ struct builder {
 	const char *last_file; /* of the source, and our copy of it */
 	const char *last_copy;
 };
-
-static void
-complain(struct builder *b, struct gp_origin where, const char *text)
-{
-	gp_problems_add(b->ctx.problems, where, "%s", text);
-}
 
 /* The origin with a file name that lives as long as the snapshot. */
 static struct gp_origin
@@ -99,6 +93,20 @@ twice(struct builder *b, const struct gp_block *block, const char *name,
 	    name == NULL ? "" : "\"", first.file, first.line);
 }
 
+/* Names of providers are written in lower case; others are as written. */
+static const char *
+in_lower_case(struct builder *b, const struct gp_section *section,
+    const char *title)
+{
+	char *copy = gp_arena_strdup(b->config->arena, title);
+
+	if (strcmp(section->kind, "provider") == 0 ||
+	    strcmp(section->kind, "warmup") == 0)
+		for (char *c = copy; *c != '\0'; c++)
+			*c = gp_lower(*c);
+	return copy;
+}
+
 /* The title in its one spelling, in the snapshot's arena; NULL and a problem
  * when it is none. */
 static const char *
@@ -123,7 +131,7 @@ title_of(struct builder *b, const struct gp_section *section,
 	    gp_domain_normalize(gp_str(title), domain, &err) == GP_OK)
 		return gp_arena_strdup(b->config->arena, domain);
 	if (!by_domain && gp_form_title(gp_str(title)))
-		return gp_arena_strdup(b->config->arena, title);
+		return in_lower_case(b, section, title);
 	gp_problems_add(b->ctx.problems, block->origin,
 	    "\"%.*s\": %s: expected %s%s%s%s", gp_form_shown(title), title,
 	    block->kind, section->expected, err.msg[0] == '\0' ? "" : " (",
@@ -164,7 +172,17 @@ init_part(struct builder *b, struct gp_part *part)
 	    gp_arena_alloc(b->config->arena, group->n * sizeof(*part->at));
 	for (size_t i = 0; i < group->n; i++)
 		gp_value_default(&group->options[i], &b->ctx,
-		    gp_part_target(part, group->target));
+		    gp_part_target(part));
+}
+
+static size_t
+parts_max(enum gp_target target)
+{
+	if (target == GP_IN_OVERRIDE)
+		return GP_OVERRIDES_MAX;
+	if (target == GP_IN_PROVIDER)
+		return GP_PROVIDERS_MAX;
+	return GP_PARTS_MAX;
 }
 
 static void
@@ -172,7 +190,9 @@ open_part(struct builder *b, const struct gp_block *block, struct node *node)
 {
 	struct gp_draft *d = node->draft;
 	struct gp_part *part = gp_arena_alloc(b->scratch, sizeof(*part));
-	size_t most = d == &b->top ? GP_OVERRIDES_MAX : GP_PARTS_MAX;
+	enum gp_target target = node->section->groups[0]->target;
+	size_t *n = &d->n_parts[target];
+	size_t most = parts_max(target);
 
 	part->section = node->section;
 	part->origin = keep(b, block->origin);
@@ -188,12 +208,11 @@ open_part(struct builder *b, const struct gp_block *block, struct node *node)
 			return;
 		}
 	}
-	if (d->n_parts++ == most)
-		complain(b, block->origin,
-		    d == &b->top
-			? "override: expected at most 1000"
-			: "key or limit: expected at most 100 in one block");
-	if (d->n_parts > most)
+	if ((*n)++ == most)
+		gp_problems_add(b->ctx.problems, block->origin,
+		    "%s: expected at most %zu%s", block->kind, most,
+		    d == &b->top ? "" : " in one block");
+	if (*n > most)
 		return;
 	*d->parts_end = part;
 	d->parts_end = &part->next;
@@ -252,21 +271,16 @@ static void *
 target_of(struct builder *b, const struct node *node, enum gp_target target,
     struct gp_origin **at)
 {
-	switch (target) {
-	case GP_IN_GLOBALS:
+	if (target == GP_IN_GLOBALS) {
 		*at = b->config->origins;
 		return &b->config->globals;
-	case GP_IN_POLICY:
+	}
+	if (target == GP_IN_POLICY) {
 		*at = node->draft->at;
 		return &node->draft->values;
-	case GP_IN_KEY:
-	case GP_IN_LIMIT:
-	case GP_IN_OVERRIDE:
-	case GP_TARGETS:
-		break;
 	}
 	*at = node->part->at;
-	return gp_part_target(node->part, target);
+	return gp_part_target(node->part);
 }
 
 /* A value in a section that is there a second time is only checked. */

@@ -9,7 +9,9 @@
 #define FIELD_NAME_MAX_BYTES 77
 #define TITLE_MAX_BYTES      64
 #define SOCKET_PATH_MAX      107 /* sun_path of unix(7), with its NUL 108 */
-#define RATE_MAX             1000000000
+#define USERINFO_MAX         512
+#define RATE_MAX             INT64_C(1000000000000)
+#define FACTOR_MAX           1000
 #define RATE_MIN_MS          1000
 #define RATE_MAX_MS          (INT64_C(31) * 86400000)
 #define DAY_S                86400
@@ -64,6 +66,12 @@ gp_form_title(struct gp_str s)
 		if (!gp_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
 			return false;
 	return s.n > 0 && s.n <= TITLE_MAX_BYTES;
+}
+
+static bool
+is_hex(char c)
+{
+	return gp_is_digit(c) || (gp_lower(c) >= 'a' && gp_lower(c) <= 'f');
 }
 
 static bool
@@ -130,30 +138,137 @@ gp_form_server(struct gp_str s)
 	       is_port(rest);
 }
 
-bool
-gp_form_store(struct gp_str s)
+/* -- the store --------------------------------------------------------- */
+
+#define REDIS      "redis://"
+#define REDIS_UNIX "redis+unix://"
+
+static bool
+begins(struct gp_str s, const char *with)
 {
-	static const char scheme[] = "redis://";
-	struct gp_str place;
-	struct gp_str rest;
-	struct gp_str port;
+	size_t n = strlen(with);
+
+	return s.n >= n && memcmp(s.p, with, n) == 0;
+}
+
+/* Without `n` bytes in front. */
+static struct gp_str
+after(struct gp_str s, size_t n)
+{
+	return gp_str_n(s.p + n, s.n - n);
+}
+
+/* "USER", "USER:PASSWORD" or ":PASSWORD"; "%" begins two digits of base 16. */
+static bool
+is_userinfo(struct gp_str s)
+{
+	struct gp_str password = s;
+	struct gp_str user = gp_str_split(&password, ':');
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (!gp_is_print(s.p[i]) || s.p[i] == ' ' || s.p[i] == '@')
+			return false;
+		if (s.p[i] == '%' &&
+		    (s.n - i < 3 || !is_hex(s.p[i + 1]) || !is_hex(s.p[i + 2])))
+			return false;
+	}
+	return s.n <= USERINFO_MAX &&
+	       (password.p == NULL ? user.n > 0 : password.n > 0);
+}
+
+/* What stands in front of the last "@", cut from `*place`; p NULL: none. */
+static struct gp_str
+cut_userinfo(struct gp_str *place)
+{
+	struct gp_str all = *place;
+	size_t at = all.n;
+
+	while (at > 0 && all.p[at - 1] != '@')
+		at--;
+	if (at == 0)
+		return gp_str_n(NULL, 0);
+	*place = after(all, at);
+	return gp_str_n(all.p, at - 1);
+}
+
+static bool
+is_database(struct gp_str s)
+{
 	uint64_t number;
 
-	if (gp_str_eq(s, GP_STR("mem")) || gp_str_eq(s, GP_STR("lmdb")))
-		return true;
-	if (!gp_str_starts_nocase(s, GP_STR(scheme)))
+	return gp_parse_u64(s, 1023, &number) == GP_OK;
+}
+
+static bool
+is_redis(struct gp_str s)
+{
+	struct gp_str rest = after(s, strlen(REDIS));
+	struct gp_str place = gp_str_split(&rest, '/');
+	struct gp_str userinfo = cut_userinfo(&place);
+	struct gp_str port;
+
+	if (userinfo.p != NULL && !is_userinfo(userinfo))
 		return false;
-	rest = gp_str_n(s.p + sizeof(scheme) - 1, s.n - (sizeof(scheme) - 1));
-	place = gp_str_split(&rest, '/');
-	if (rest.p != NULL && gp_parse_u64(rest, 1023, &number) != GP_OK)
+	if (rest.p != NULL && !is_database(rest))
 		return false;
 	if (is_bracketed(place, &port))
 		return port.n == 0 ||
-		       (port.p[0] == ':' &&
-			   is_port(gp_str_n(port.p + 1, port.n - 1)));
+		       (port.p[0] == ':' && is_port(after(port, 1)));
 	port = place;
 	place = gp_str_split(&port, ':');
 	return is_host(place) && (port.p == NULL || is_port(port));
+}
+
+static bool
+is_redis_unix(struct gp_str s)
+{
+	struct gp_str query = after(s, strlen(REDIS_UNIX));
+	struct gp_str path = gp_str_split(&query, '?');
+
+	return path.n > 1 && path.p[0] == '/' && path.n <= SOCKET_PATH_MAX &&
+	       gp_str_is_text(path) &&
+	       (query.p == NULL ||
+		   (begins(query, "db=") && is_database(after(query, 3))));
+}
+
+bool
+gp_form_store(struct gp_str s)
+{
+	if (begins(s, REDIS))
+		return is_redis(s);
+	if (begins(s, REDIS_UNIX))
+		return is_redis_unix(s);
+	return gp_str_eq(s, GP_STR("mem")) || gp_str_eq(s, GP_STR("lmdb"));
+}
+
+struct gp_str
+gp_form_store_userinfo(struct gp_str s)
+{
+	struct gp_str place;
+
+	if (!begins(s, REDIS))
+		return gp_str_n(NULL, 0);
+	s = after(s, strlen(REDIS));
+	place = gp_str_split(&s, '/');
+	return cut_userinfo(&place);
+}
+
+void
+gp_form_write_store(const char *s, struct gp_buf *out)
+{
+	struct gp_str password = gp_form_store_userinfo(gp_str(s));
+	struct gp_buf text;
+
+	(void)gp_str_split(&password, ':');
+	gp_buf_init(&text, strlen(s) + sizeof("***"));
+	if (password.p == NULL) {
+		gp_buf_adds(&text, s);
+	} else {
+		gp_buf_add(&text, s, (size_t)(password.p - s));
+		gp_buf_addf(&text, "***%s", password.p + password.n);
+	}
+	gp_form_write_text(gp_buf_cstr(&text), out);
+	gp_buf_clear(&text);
 }
 
 /* -- dates ------------------------------------------------------------- */
@@ -268,26 +383,72 @@ gp_form_write_size(int64_t bytes, struct gp_buf *out)
 		gp_buf_addc(out, units[i]);
 }
 
+/* What was written in thousands is seldom meant in powers of 1024. */
+void
+gp_form_write_amount(int64_t n, struct gp_buf *out)
+{
+	if (n % 1000 == 0)
+		gp_buf_addf(out, "%lld", (long long)n);
+	else
+		gp_form_write_size(n, out);
+}
+
+enum gp_rc
+gp_form_factor(struct gp_str s, unsigned *out)
+{
+	struct gp_str fraction = s;
+	struct gp_str whole = gp_str_split(&fraction, '.');
+	unsigned scale = 1000;
+	uint64_t ones;
+	uint64_t parts = 0;
+
+	if (gp_parse_u64(whole, FACTOR_MAX, &ones) != GP_OK)
+		return GP_PERM;
+	if (fraction.p != NULL &&
+	    (fraction.n > 3 || gp_parse_u64(fraction, 999, &parts) != GP_OK))
+		return GP_PERM;
+	for (size_t i = 0; i < fraction.n; i++)
+		scale /= 10;
+	*out = (unsigned)ones * 1000 + (unsigned)parts * scale;
+	return GP_OK;
+}
+
+void
+gp_form_write_factor(unsigned thousandths, struct gp_buf *out)
+{
+	unsigned parts = thousandths % 1000;
+	int digits = 3;
+
+	gp_buf_addf(out, "%u", thousandths / 1000);
+	if (parts == 0)
+		return;
+	for (; parts % 10 == 0; digits--)
+		parts /= 10;
+	gp_buf_addf(out, ".%0*u", digits, parts);
+}
+
 enum gp_rc
 gp_form_rate(struct gp_str s, struct gp_rate *out)
 {
 	struct gp_str rest = s;
 	struct gp_str number = gp_str_split(&rest, '/');
 	int64_t period;
-	uint64_t n;
+	int64_t n;
 
-	if (gp_parse_u64(number, RATE_MAX, &n) != GP_OK || n == 0 ||
+	if (gp_parse_size(number, &n) != GP_OK || n < 1 || n > RATE_MAX ||
 	    gp_parse_duration_ms(rest, &period) != GP_OK ||
 	    period < RATE_MIN_MS || period > RATE_MAX_MS)
 		return GP_PERM;
-	*out = (struct gp_rate){ .n = (int64_t)n, .period_ms = period };
+	*out = (struct gp_rate){ .n = n, .period_ms = period };
 	return GP_OK;
 }
 
 void
 gp_form_write_rate(const struct gp_rate *r, struct gp_buf *out)
 {
-	gp_buf_addf(out, "\"%lld/", (long long)r->n);
+	gp_buf_addc(out, '"');
+	gp_form_write_amount(r->n, out);
+	gp_buf_addc(out, '/');
 	gp_form_write_duration(r->period_ms, out);
 	gp_buf_addc(out, '"');
 }

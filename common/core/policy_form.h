@@ -37,13 +37,25 @@ bool gp_form_socket(struct gp_str s);
 /* "ADDRESS", "IPv4:PORT" or "[IPv6]:PORT". */
 bool gp_form_server(struct gp_str s);
 
-/* "mem", "lmdb" or "redis://HOST[:PORT][/NUMBER]". */
+/*
+ * "mem", "lmdb", "redis://[USER[:PASSWORD]@]HOST[:PORT][/NUMBER]", USER may be
+ * left out before ":PASSWORD", or "redis+unix://PATH[?db=NUMBER]", where PATH
+ * begins with "/".  In USER and PASSWORD (together at most 512 bytes) "%XX"
+ * stands for any octet, and must for blanks, controls, "%", "/", "@", and in
+ * USER ":".
+ */
 bool gp_form_store(struct gp_str s);
+
+/* gp_form_store_userinfo - "USER:PASSWORD" of such a text; p NULL: none. */
+struct gp_str gp_form_store_userinfo(struct gp_str s);
 
 /* "YYYY-MM-DD" of 1970 or later: its first second, in seconds since 1970. */
 GP_MUST_USE enum gp_rc gp_form_date(struct gp_str s, int64_t *out);
 
-/* "NUMBER/TIME". */
+/* "1", "1.4", "1.375", to 1000.999: thousandths. */
+GP_MUST_USE enum gp_rc gp_form_factor(struct gp_str s, unsigned *out);
+
+/* "NUMBER/TIME"; the number as gp_parse_size has it. */
 GP_MUST_USE enum gp_rc gp_form_rate(struct gp_str s, struct gp_rate *out);
 
 /* "LOGIN=LOCAL@DOMAIN"; the domain is normalised. */
@@ -54,8 +66,12 @@ GP_MUST_USE enum gp_rc gp_form_alias(struct gp_str s, struct gp_arena *arena,
 void gp_form_write_text(const char *s, struct gp_buf *out);
 void gp_form_write_duration(int64_t ms, struct gp_buf *out);
 void gp_form_write_size(int64_t bytes, struct gp_buf *out);
+void gp_form_write_amount(int64_t n, struct gp_buf *out);
 void gp_form_write_date(int64_t s, struct gp_buf *out); /* 0: "" */
+void gp_form_write_factor(unsigned thousandths, struct gp_buf *out);
 void gp_form_write_rate(const struct gp_rate *r, struct gp_buf *out);
+void gp_form_write_store(const char *s, struct gp_buf *out); /* without the
+                                                              * password */
 void gp_form_write_alias(const struct gp_alias *a, struct gp_buf *out);
 
 /* gp_form_shown - how many bytes of `s` a message shows: all, or the first 64

@@ -7,7 +7,7 @@
 
 /* -- words ------------------------------------------------------------- */
 
-static const struct gp_word modes[] = { { "monitor", GP_MONITOR },
+const struct gp_word gp_mode_words[] = { { "monitor", GP_MONITOR },
 	{ "enforce", GP_ENFORCE }, { NULL, 0 } };
 static const struct gp_word spf_engines[] = { { "builtin", GP_BUILTIN },
 	{ "libspf2", GP_SECOND }, { "compare", GP_COMPARE }, { NULL, 0 } };
@@ -48,21 +48,14 @@ static const struct gp_word canons[] = { { "relaxed/relaxed",
 static const struct gp_word fragile_words[] = { { "warn", GP_FRAGILE_WARN },
 	{ "reject", GP_FRAGILE_REJECT }, { "sign", GP_FRAGILE_SIGN },
 	{ NULL, 0 } };
-static const struct gp_word counts[] = { { "recipients", GP_COUNT_RECIPIENTS },
-	{ "messages", GP_COUNT_MESSAGES }, { NULL, 0 } };
-static const struct gp_word overs[] = { { "tempfail", GP_OVER_DEFER },
-	{ "reject", GP_OVER_REJECT }, { NULL, 0 } };
 static const struct gp_word stores[] = { { "mem", 0 }, { "lmdb", 0 },
 	{ NULL, 0 } }; /* for the guess only */
-static const struct gp_word keys[] = { { "domain", GP_BY_DOMAIN },
-	{ "auth", GP_BY_AUTH }, { "sender", GP_BY_SENDER },
-	{ "client", GP_BY_CLIENT }, { "provider", GP_BY_PROVIDER },
+static const struct gp_word classes[] = { { "normal", GP_CLASS_NORMAL },
+	{ "transactional", GP_CLASS_TRANSACTIONAL }, { "bulk", GP_CLASS_BULK },
 	{ NULL, 0 } };
 
-#define MODE_WORDS    "monitor or enforce"
-#define ACTION_WORDS  "tag, reject, tempfail or hold"
-#define ANSWER_WORDS  "tag, tempfail or reject"
-#define REFUSAL_WORDS "tempfail or reject"
+#define ACTION_WORDS "tag, reject, tempfail or hold"
+#define ANSWER_WORDS "tag, tempfail or reject"
 #define FIELD_FORM                                                             \
 	"\"default\" or names of header fields, none of them a trace field"
 #define SOCKET_FORM "unix:PATH, inet:PORT@HOST or inet6:PORT@HOST"
@@ -88,7 +81,7 @@ static const struct gp_option top_options[] = {
 	    AT(seal_key) },
 	{ .name = "store",
 	    .kind = GP_STORE,
-	    .expected = "mem, lmdb or redis://HOST[:PORT][/NUMBER]",
+	    .expected = "mem, lmdb, or the URL of a Redis server",
 	    .fallback = "lmdb",
 	    .words = stores,
 	    AT(store) },
@@ -210,9 +203,9 @@ static const struct gp_option spf_checking_options[] = {
 static const struct gp_option dkim_options[] = {
 	{ .name = "mode",
 	    .kind = GP_WORD,
-	    .expected = MODE_WORDS,
+	    .expected = GP_MODE_EXPECTED,
 	    .fallback = "enforce",
-	    .words = modes,
+	    .words = gp_mode_words,
 	    AT(dkim.mode) },
 	DKIM_ACTION("none", dkim.on[GP_DKIM_NONE]),
 	DKIM_ACTION("fail", dkim.on[GP_DKIM_FAIL]),
@@ -355,6 +348,12 @@ static const struct gp_option block_options[] = {
 	    .fallback = "warn",
 	    .words = fragile_words,
 	    AT(signing.on_fragile) },
+	{ .name = "class",
+	    .kind = GP_WORD,
+	    .expected = "normal, transactional or bulk",
+	    .fallback = "normal",
+	    .words = classes,
+	    AT(mail_class) },
 };
 
 #define SPF_ACTION(result, member)                                             \
@@ -365,9 +364,9 @@ static const struct gp_option block_options[] = {
 static const struct gp_option spf_options[] = {
 	{ .name = "mode",
 	    .kind = GP_WORD,
-	    .expected = MODE_WORDS,
+	    .expected = GP_MODE_EXPECTED,
 	    .fallback = "monitor",
-	    .words = modes,
+	    .words = gp_mode_words,
 	    AT(spf.mode) },
 	SPF_ACTION("fail", spf.on[GP_SPF_FAIL]),
 	SPF_ACTION("softfail", spf.on[GP_SPF_SOFTFAIL]),
@@ -381,9 +380,9 @@ static const struct gp_option spf_options[] = {
 static const struct gp_option dmarc_options[] = {
 	{ .name = "mode",
 	    .kind = GP_WORD,
-	    .expected = MODE_WORDS,
+	    .expected = GP_MODE_EXPECTED,
 	    .fallback = "monitor",
-	    .words = modes,
+	    .words = gp_mode_words,
 	    AT(dmarc.mode) },
 	{ .name = "reject",
 	    .kind = GP_WORD,
@@ -480,52 +479,6 @@ static const struct gp_option key_options[] = {
 };
 #undef AT
 
-#define AT(member) .offset = offsetof(struct gp_limit_policy, member)
-static const struct gp_option limit_options[] = {
-	{ .name = "count",
-	    .kind = GP_WORD,
-	    .expected = "recipients or messages",
-	    .fallback = "recipients",
-	    .words = counts,
-	    AT(count) },
-	{ .name = "by",
-	    .kind = GP_WORD,
-	    .is_list = true,
-	    .expected =
-		"at least one of domain, auth, sender, client, provider",
-	    .fallback = "domain",
-	    .words = keys,
-	    .min = 1,
-	    AT(by) },
-	{ .name = "rate",
-	    .kind = GP_RATE,
-	    .is_list = true,
-	    .required = true,
-	    .expected = "rates NUMBER/TIME with a number from 1 to 1000000000"
-			" and a time from 1s to 31d",
-	    .min = 1,
-	    AT(rate) },
-	{ .name = "burst",
-	    .kind = GP_SIZE,
-	    .expected = "a number up to 1000000000, 0 for that of the rate",
-	    .fallback = "0",
-	    .max = 1000000000,
-	    AT(burst) },
-	{ .name = "over",
-	    .kind = GP_WORD,
-	    .expected = REFUSAL_WORDS,
-	    .fallback = "tempfail",
-	    .words = overs,
-	    AT(over) },
-	{ .name = "mode",
-	    .kind = GP_WORD,
-	    .expected = MODE_WORDS,
-	    .fallback = "enforce",
-	    .words = modes,
-	    AT(mode) },
-};
-#undef AT
-
 /* -- groups ------------------------------------------------------------ */
 
 enum {
@@ -535,18 +488,18 @@ enum {
 	FIRST_DKIM = FIRST_SPF_CHECKING + COUNT(spf_checking_options),
 	FIRST_DMARC_CHECKING = FIRST_DKIM + COUNT(dkim_options),
 	FIRST_LISTEN = FIRST_DMARC_CHECKING + COUNT(dmarc_checking_options),
-	END_GLOBALS = FIRST_LISTEN + COUNT(listen_options),
+	FIRST_RATE = FIRST_LISTEN + COUNT(listen_options),
+	END_GLOBALS = FIRST_RATE + GP_RATE_OPTIONS,
 	FIRST_BLOCK = COUNT(domain_options),
 	FIRST_SPF = FIRST_BLOCK + COUNT(block_options),
 	FIRST_DMARC = FIRST_SPF + COUNT(spf_options),
 	FIRST_SENDERS = FIRST_DMARC + COUNT(dmarc_options),
-	END_POLICY = FIRST_SENDERS + COUNT(senders_options),
+	FIRST_PREFLIGHT = FIRST_SENDERS + COUNT(senders_options),
+	END_POLICY = FIRST_PREFLIGHT + GP_PREFLIGHT_OPTIONS,
 };
 static_assert(END_GLOBALS == GP_GLOBALS_OPTIONS, "count of global options");
 static_assert(END_POLICY == GP_POLICY_OPTIONS, "count of policy options");
 static_assert(COUNT(key_options) == GP_KEY_OPTIONS, "count of key options");
-static_assert(COUNT(limit_options) == GP_LIMIT_OPTIONS, "count of limit"
-							" options");
 /* Values are written through pointers of the size of an int. */
 static_assert(sizeof(enum gp_mode) == sizeof(int), "size of an enum");
 
@@ -554,6 +507,11 @@ static_assert(sizeof(enum gp_mode) == sizeof(int), "size of an enum");
 	{                                                                      \
 		.target = (target_), .first = (first_),                        \
 		.n = COUNT(name##_options), .options = name##_options,         \
+	}
+#define ELSEWHERE(NAME, name, target_, first_)                                 \
+	{                                                                      \
+		.target = (target_), .first = (first_),                        \
+		.n = GP_##NAME##_OPTIONS, .options = gp_##name##_options,      \
 	}
 const struct gp_option_group gp_option_groups[GP_GROUPS] = {
 	[GP_GROUP_TOP] = GROUP(top, GP_IN_GLOBALS, 0),
@@ -571,8 +529,12 @@ const struct gp_option_group gp_option_groups[GP_GROUPS] = {
 	[GP_GROUP_DMARC] = GROUP(dmarc, GP_IN_POLICY, FIRST_DMARC),
 	[GP_GROUP_SENDERS] = GROUP(senders, GP_IN_POLICY, FIRST_SENDERS),
 	[GP_GROUP_KEY] = GROUP(key, GP_IN_KEY, 0),
-	[GP_GROUP_LIMIT] = GROUP(limit, GP_IN_LIMIT, 0),
-	[GP_GROUP_OVERRIDE] = { .target = GP_IN_OVERRIDE,
-	    .n = GP_OVERRIDE_OPTIONS,
-	    .options = gp_override_options },
+	[GP_GROUP_LIMIT] = ELSEWHERE(LIMIT, limit, GP_IN_LIMIT, 0),
+	[GP_GROUP_TOP_LIMIT] = ELSEWHERE(LIMIT, top_limit, GP_IN_LIMIT, 0),
+	[GP_GROUP_WARMUP] = ELSEWHERE(WARMUP, warmup, GP_IN_WARMUP, 0),
+	[GP_GROUP_PROVIDER] = ELSEWHERE(PROVIDER, provider, GP_IN_PROVIDER, 0),
+	[GP_GROUP_PREFLIGHT] =
+	    ELSEWHERE(PREFLIGHT, preflight, GP_IN_POLICY, FIRST_PREFLIGHT),
+	[GP_GROUP_RATE] = ELSEWHERE(RATE, rate, GP_IN_GLOBALS, FIRST_RATE),
+	[GP_GROUP_OVERRIDE] = ELSEWHERE(OVERRIDE, override, GP_IN_OVERRIDE, 0),
 };

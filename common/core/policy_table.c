@@ -11,12 +11,14 @@
 #define GROUP(name) &gp_option_groups[GP_GROUP_##name]
 
 #define TOP     (&gp_sections[0])
-#define PROFILE (&gp_sections[7])
-#define DOMAIN  (&gp_sections[12])
+#define PROFILE (&gp_sections[10])
+#define DOMAIN  (&gp_sections[17])
 
-#define SENDERS_MEANING "who may write mail from this domain"
-#define DMARC_MEANING   "what results of DMARC mean"
-#define TITLE_FORM      "a name of letters, digits, hyphens and underscores"
+#define SENDERS_MEANING   "who may write mail from this domain"
+#define DMARC_MEANING     "what results of DMARC mean"
+#define PREFLIGHT_MEANING "what mail must have before it leaves"
+#define TITLE_FORM        "a name of letters, digits, hyphens and underscores"
+#define WARMUP_FORM       "the name of a provider, other or all"
 
 const struct gp_section gp_sections[GP_SECTIONS] = {
 	{ "", "", NULL, false, "", { GROUP(TOP) } },
@@ -30,8 +32,11 @@ const struct gp_section gp_sections[GP_SECTIONS] = {
 	    { GROUP(DKIM) } },
 	{ "dmarc", "dmarc", TOP, false, "how DMARC is applied",
 	    { GROUP(DMARC), GROUP(DMARC_CHECKING) } },
+	{ "rate", "rate", TOP, false, "how limits work", { GROUP(RATE) } },
 	{ "listen", "listen", TOP, false, "where the daemons listen",
 	    { GROUP(LISTEN) } },
+	{ "limit", "limit", TOP, true, TITLE_FORM, { GROUP(TOP_LIMIT) } },
+	{ "provider", "provider", TOP, true, TITLE_FORM, { GROUP(PROVIDER) } },
 	{ "profile", "profile", TOP, true, TITLE_FORM, { GROUP(BLOCK) } },
 	{ "profile/spf", "spf", PROFILE, false, "what results of SPF mean",
 	    { GROUP(SPF) } },
@@ -39,8 +44,12 @@ const struct gp_section gp_sections[GP_SECTIONS] = {
 	    { GROUP(DMARC) } },
 	{ "profile/senders", "senders", PROFILE, false, SENDERS_MEANING,
 	    { GROUP(SENDERS) } },
+	{ "profile/preflight", "preflight", PROFILE, false, PREFLIGHT_MEANING,
+	    { GROUP(PREFLIGHT) } },
 	{ "profile/limit", "limit", PROFILE, true, TITLE_FORM,
 	    { GROUP(LIMIT) } },
+	{ "profile/warmup", "warmup", PROFILE, true, WARMUP_FORM,
+	    { GROUP(WARMUP) } },
 	{ "domain", "domain", TOP, true, "a domain name",
 	    { GROUP(DOMAIN), GROUP(BLOCK) } },
 	{ "domain/spf", "spf", DOMAIN, false, "what results of SPF mean",
@@ -50,7 +59,11 @@ const struct gp_section gp_sections[GP_SECTIONS] = {
 	{ "domain/senders", "senders", DOMAIN, false, SENDERS_MEANING,
 	    { GROUP(SENDERS) } },
 	{ "domain/key", "key", DOMAIN, true, "a selector", { GROUP(KEY) } },
+	{ "domain/preflight", "preflight", DOMAIN, false, PREFLIGHT_MEANING,
+	    { GROUP(PREFLIGHT) } },
 	{ "domain/limit", "limit", DOMAIN, true, TITLE_FORM, { GROUP(LIMIT) } },
+	{ "domain/warmup", "warmup", DOMAIN, true, WARMUP_FORM,
+	    { GROUP(WARMUP) } },
 	{ "override", "override", TOP, true, TITLE_FORM, { GROUP(OVERRIDE) } },
 };
 static_assert(COUNT(gp_sections) == GP_SECTIONS, "count of sections");

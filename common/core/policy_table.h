@@ -20,15 +20,19 @@ enum gp_target {
 	GP_IN_KEY,
 	GP_IN_LIMIT,
 	GP_IN_OVERRIDE,
+	GP_IN_WARMUP,
+	GP_IN_PROVIDER,
 	GP_TARGETS /* how many */
 };
 
 /* How many options each of them has. */
-#define GP_GLOBALS_OPTIONS  40
-#define GP_POLICY_OPTIONS   27
+#define GP_GLOBALS_OPTIONS  48
+#define GP_POLICY_OPTIONS   33
 #define GP_KEY_OPTIONS      5
 #define GP_LIMIT_OPTIONS    6
 #define GP_OVERRIDE_OPTIONS 8
+#define GP_WARMUP_OPTIONS   6
+#define GP_PROVIDER_OPTIONS 3
 
 enum gp_value_kind {
 	GP_WORD,       /* enum, one of `words` */
@@ -36,6 +40,8 @@ enum gp_value_kind {
 	GP_NUMBER,     /* unsigned */
 	GP_DURATION,   /* int64_t, milliseconds */
 	GP_SIZE,       /* int64_t, bytes */
+	GP_AMOUNT,     /* int64_t, how many of anything */
+	GP_FACTOR,     /* unsigned, thousandths */
 	GP_DATE,       /* int64_t, seconds since 1970 at 00:00 UTC */
 	GP_LINE,       /* printable US-ASCII of at most `max` bytes */
 	GP_NAME,       /* text without white space */
@@ -43,11 +49,13 @@ enum gp_value_kind {
 	GP_FIELD,      /* name of any header field */
 	GP_DOMAIN,     /* normalised */
 	GP_DOMAINS,    /* normalised, may have "*." in front */
+	GP_HOST,       /* normalised; a dot in front is dropped */
 	GP_PATH,       /* relative ones begin at the source's directory */
 	GP_SOCKET,     /* where a milter listens */
 	GP_SERVER,     /* address of a name server */
 	GP_STORE,      /* where the limits' state lives */
 	GP_PREFIX,     /* struct gp_prefix */
+	GP_ADDRESS,    /* struct gp_prefix of a single address */
 	GP_ALIAS,      /* struct gp_alias */
 	GP_RATE,       /* struct gp_rate */
 };
@@ -63,10 +71,12 @@ struct gp_option {
 	bool is_list;  /* the value is a structure of a count and an array */
 	bool required; /* must be written */
 	bool or_zero;  /* of a number: 0 is allowed below `min`, too */
+	bool distinct; /* of a list of words: each of them once */
 	const char *expected;
 	const char *fallback; /* NULL: unset, which "" means in a file, too */
 	const struct gp_word *words;
-	int64_t min, max; /* of a number; of a list: `min` elements at least */
+	int64_t min, max; /* of a number; of a list: its elements, where `max`
+	                   * is 0 any number of them */
 	size_t offset;    /* of the value in its target */
 };
 
@@ -77,7 +87,7 @@ struct gp_option_group {
 	const struct gp_option *options;
 };
 
-#define GP_SECTIONS       ((size_t)19)
+#define GP_SECTIONS       ((size_t)26)
 #define GP_SECTION_GROUPS ((size_t)2)
 
 struct gp_section {

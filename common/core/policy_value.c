@@ -18,6 +18,7 @@ static_assert(sizeof(struct list) == sizeof(struct gp_strings) &&
 		  sizeof(struct list) == sizeof(struct gp_rates) &&
 		  sizeof(struct list) == sizeof(struct gp_aliases) &&
 		  sizeof(struct list) == sizeof(struct gp_limit_keys) &&
+		  sizeof(struct list) == sizeof(struct gp_preflight_needs) &&
 		  sizeof(struct list) == sizeof(struct gp_signing_algorithms),
     "the shape of lists");
 
@@ -104,6 +105,20 @@ read_size(const struct reading *in, void *out, struct gp_err *err)
 }
 
 static enum gp_rc
+read_factor(const struct reading *in, void *out, struct gp_err *err)
+{
+	unsigned number;
+
+	(void)err;
+	if (gp_form_factor(in->text, &number) != GP_OK ||
+	    (int64_t)number > in->o->max ||
+	    ((int64_t)number < in->o->min && !(number == 0 && in->o->or_zero)))
+		return GP_PERM;
+	memcpy(out, &number, sizeof(number));
+	return GP_OK;
+}
+
+static enum gp_rc
 read_date(const struct reading *in, void *out, struct gp_err *err)
 {
 	int64_t s;
@@ -168,6 +183,22 @@ read_domains(const struct reading *in, void *out, struct gp_err *err)
 }
 
 static enum gp_rc
+read_host(const struct reading *in, void *out, struct gp_err *err)
+{
+	struct gp_str text = in->text;
+	char domain[GP_DOMAIN_TEXT];
+	const char *copy;
+
+	if (text.n > 1 && text.p[0] == '.')
+		text = gp_str_n(text.p + 1, text.n - 1);
+	if (gp_domain_normalize(text, domain, err) != GP_OK)
+		return GP_PERM;
+	copy = gp_arena_strdup(in->ctx->arena, domain);
+	memcpy(out, &copy, sizeof(copy));
+	return GP_OK;
+}
+
+static enum gp_rc
 read_path(const struct reading *in, void *out, struct gp_err *err)
 {
 	const char *directory = in->ctx->directory;
@@ -197,6 +228,14 @@ read_prefix(const struct reading *in, void *out, struct gp_err *err)
 }
 
 static enum gp_rc
+read_address(const struct reading *in, void *out, struct gp_err *err)
+{
+	if (gp_str_find(in->text, '/') < in->text.n)
+		return GP_PERM;
+	return read_prefix(in, out, err);
+}
+
+static enum gp_rc
 read_alias(const struct reading *in, void *out, struct gp_err *err)
 {
 	return gp_form_alias(in->text, in->ctx->arena, out, err);
@@ -218,6 +257,8 @@ static const struct {
 	[GP_NUMBER] = { read_number, sizeof(unsigned) },
 	[GP_DURATION] = { read_duration, sizeof(int64_t) },
 	[GP_SIZE] = { read_size, sizeof(int64_t) },
+	[GP_AMOUNT] = { read_size, sizeof(int64_t) },
+	[GP_FACTOR] = { read_factor, sizeof(unsigned) },
 	[GP_DATE] = { read_date, sizeof(int64_t) },
 	[GP_LINE] = { read_text, sizeof(char *) },
 	[GP_NAME] = { read_text, sizeof(char *) },
@@ -225,11 +266,13 @@ static const struct {
 	[GP_FIELD] = { read_text, sizeof(char *) },
 	[GP_DOMAIN] = { read_text, sizeof(char *) },
 	[GP_DOMAINS] = { read_domains, sizeof(char *) },
+	[GP_HOST] = { read_host, sizeof(char *) },
 	[GP_PATH] = { read_path, sizeof(char *) },
 	[GP_SOCKET] = { read_text, sizeof(char *) },
 	[GP_SERVER] = { read_text, sizeof(char *) },
 	[GP_STORE] = { read_text, sizeof(char *) },
 	[GP_PREFIX] = { read_prefix, sizeof(struct gp_prefix) },
+	[GP_ADDRESS] = { read_address, sizeof(struct gp_prefix) },
 	[GP_ALIAS] = { read_alias, sizeof(struct gp_alias) },
 	[GP_RATE] = { read_rate, sizeof(struct gp_rate) },
 };
@@ -255,14 +298,17 @@ complain(const struct gp_option *o, const char *kind, const char *text,
     const char *detail)
 {
 	struct gp_guess guess = { .word = gp_str(text) };
+	size_t colon = gp_str_find(guess.word, ':');
+	bool hidden = o->kind == GP_STORE && colon < guess.word.n;
 	char hint[GP_GUESS_TEXT];
 
 	guess_word(o, &guess);
 	gp_problems_add(ctx->problems, s->origin,
-	    "\"%.*s\": %s%s%s: expected %s%s%s%s%s", gp_form_shown(text), text,
-	    kind, kind[0] == '\0' ? "" : ".", o->name, o->expected,
-	    detail[0] == '\0' ? "" : " (", detail, detail[0] == '\0' ? "" : ")",
-	    gp_guess_text(&guess, hint));
+	    "\"%.*s%s\": %s%s%s: expected %s%s%s%s%s",
+	    hidden ? (int)colon : gp_form_shown(text), text,
+	    hidden ? ":..." : "", kind, kind[0] == '\0' ? "" : ".", o->name,
+	    o->expected, detail[0] == '\0' ? "" : " (", detail,
+	    detail[0] == '\0' ? "" : ")", gp_guess_text(&guess, hint));
 }
 
 /* The element `i` of the setting's values into `out`. */
@@ -285,6 +331,25 @@ read_element(const struct gp_option *o, const char *kind,
 	return false;
 }
 
+/* Two words for the same are the same. */
+static bool
+are_distinct(const struct gp_option *o, const char *kind,
+    const struct gp_setting *s, const struct gp_value_context *ctx,
+    const char *v)
+{
+	size_t size = kinds[o->kind].size;
+
+	for (size_t i = 0; i < s->values.n; i++)
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(v + size * i, v + size * j, size) == 0) {
+				gp_problems_add(ctx->problems, s->origin,
+				    "\"%s\": %s.%s: expected each word once",
+				    s->values.v[i], kind, o->name);
+				return false;
+			}
+	return true;
+}
+
 bool
 gp_value_read(const struct gp_option *o, const char *kind,
     const struct gp_setting *s, const struct gp_value_context *ctx,
@@ -300,8 +365,9 @@ gp_value_read(const struct gp_option *o, const char *kind,
 		memset(at, 0, size);
 		return read_element(o, kind, s, 0, ctx, at);
 	}
-	if (list.n < (size_t)o->min) {
-		complain(o, kind, "{ }", s, ctx, "");
+	if (list.n < (size_t)o->min ||
+	    (o->max > 0 && list.n > (size_t)o->max)) {
+		complain(o, kind, list.n == 0 ? "{ }" : "{ ... }", s, ctx, "");
 		return false;
 	}
 	v = gp_arena_alloc(ctx->arena, size * list.n);
@@ -309,7 +375,7 @@ gp_value_read(const struct gp_option *o, const char *kind,
 		good = read_element(o, kind, s, i, ctx, v + size * i) && good;
 	list.v = v;
 	memcpy(at, &list, sizeof(list));
-	return good;
+	return good && (!o->distinct || are_distinct(o, kind, s, ctx, v));
 }
 
 void
@@ -373,6 +439,23 @@ write_word(const struct gp_option *o, const void *at, struct gp_buf *out)
 }
 
 static void
+write_address(const struct gp_prefix *p, struct gp_buf *out)
+{
+	char text[GP_IP_TEXT];
+
+	gp_buf_addf(out, "\"%s\"", gp_ip_format(&p->ip, text));
+}
+
+static void
+write_store(const void *at, struct gp_buf *out)
+{
+	const char *text;
+
+	memcpy(&text, at, sizeof(text));
+	gp_form_write_store(text, out);
+}
+
+static void
 write_text(const void *at, struct gp_buf *out)
 {
 	const char *text;
@@ -391,6 +474,8 @@ write_int64(const struct gp_option *o, const void *at, struct gp_buf *out)
 		gp_form_write_duration(value, out);
 	else if (o->kind == GP_SIZE)
 		gp_form_write_size(value, out);
+	else if (o->kind == GP_AMOUNT)
+		gp_form_write_amount(value, out);
 	else
 		gp_form_write_date(value, out);
 }
@@ -415,13 +500,21 @@ write_element(const struct gp_option *o, const void *at, struct gp_buf *out)
 		memcpy(&number, at, sizeof(number));
 		gp_buf_addf(out, "%u", number);
 		return;
+	case GP_FACTOR:
+		memcpy(&number, at, sizeof(number));
+		gp_form_write_factor(number, out);
+		return;
 	case GP_DURATION:
 	case GP_SIZE:
+	case GP_AMOUNT:
 	case GP_DATE:
 		write_int64(o, at, out);
 		return;
 	case GP_PREFIX:
 		write_prefix(at, out);
+		return;
+	case GP_ADDRESS:
+		write_address(at, out);
 		return;
 	case GP_ALIAS:
 		memcpy(&alias, at, sizeof(alias));
@@ -437,11 +530,14 @@ write_element(const struct gp_option *o, const void *at, struct gp_buf *out)
 	case GP_FIELD:
 	case GP_DOMAIN:
 	case GP_DOMAINS:
+	case GP_HOST:
 	case GP_PATH:
 	case GP_SOCKET:
 	case GP_SERVER:
-	case GP_STORE:
 		write_text(at, out);
+		return;
+	case GP_STORE:
+		write_store(at, out);
 		return;
 	}
 }

@@ -100,18 +100,31 @@ skip_blanks(struct gp_tokens *t)
 
 /* -- tokens ------------------------------------------------------------ */
 
+/* "SCHEME:...@", with quotes or without, may be the URL of a store. */
+static bool
+has_password(struct gp_str raw)
+{
+	struct gp_str rest = raw;
+
+	(void)gp_str_split(&rest, ':');
+	return gp_str_find(rest, '@') < rest.n && gp_str_find(raw, '/') < raw.n;
+}
+
 void
 gp_token_problem(const struct gp_tokens *t, const struct gp_token *token,
     const char *why)
 {
 	struct gp_str raw = token->raw;
 	size_t n = raw.n > SHOWN_MAX ? SHOWN_MAX : raw.n;
+	bool hidden = has_password(raw);
 
+	if (hidden)
+		n = gp_str_find(raw, ':') + 1;
 	while (n < raw.n && n > 0 && ((unsigned char)raw.p[n] & 0xc0) == 0x80)
 		n--;
 	gp_problems_add(t->problems,
 	    (struct gp_origin){ .file = t->file, .line = token->line },
-	    "%.*s%s", (int)n, n == 0 ? "" : raw.p, why);
+	    "%.*s%s%s", (int)n, n == 0 ? "" : raw.p, hidden ? "..." : "", why);
 }
 
 static void
