@@ -2,7 +2,7 @@
  * See record.h.
  *
  *     version  checksum  time  address  policy  outcome  strings ...
- *        1         8       8     1+16      7       4
+ *        1         8       8     1+16      7       5
  *
  * Numbers are big-endian; a string is an octet of length and its octets.
  * Values of enumerations are written as they are, so those of other modules
@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#define VERSION        1
+#define VERSION        2
 #define CHECKSUM_BYTES 8
 #define HEAD_BYTES     (1 + CHECKSUM_BYTES)
 
@@ -27,7 +27,7 @@ _Static_assert(GP_DKIM_NONE == 0 && GP_DKIM_PASS == 1 && GP_DKIM_FAIL == 2 &&
 		   GP_DKIM_POLICY == 3 && GP_DKIM_TEMPERROR == 4 &&
 		   GP_DKIM_PERMERROR == 5 && GP_DKIM_RESULTS == 6,
     "stored values of DKIM results");
-_Static_assert(HEAD_BYTES + 8 + 17 + 7 + 4 + 5 * (1 + GP_DOMAIN_MAX) + 3 +
+_Static_assert(HEAD_BYTES + 8 + 17 + 7 + 5 + 5 * (1 + GP_DOMAIN_MAX) + 3 +
 		       GP_RECORD_DKIM_MAX * (1 + 2 * (1 + GP_DOMAIN_MAX)) <=
 		   GP_RECORD_BYTES_MAX,
     "the longest record fits");
@@ -119,7 +119,8 @@ published_is_good(const struct gp_record *r)
 static bool
 evaluated_is_good(const struct gp_record *r)
 {
-	return (unsigned)r->policy_evaluated.disposition <=
+	return (unsigned)r->policy_evaluated.result <= GP_RECORD_R_PERMERROR &&
+	       (unsigned)r->policy_evaluated.disposition <=
 	           GP_RECORD_D_REJECT &&
 	       (unsigned)r->policy_evaluated.reason <=
 	           GP_RECORD_O_TRUSTED_FORWARDER &&
@@ -196,6 +197,7 @@ put_fixed(uint8_t **at, const struct gp_record *r)
 	put_octet(at, r->policy_published.adkim);
 	put_octet(at, r->policy_published.aspf);
 	put_octet(at, r->policy_published.testing);
+	put_octet(at, r->policy_evaluated.result);
 	put_octet(at, r->policy_evaluated.disposition);
 	put_octet(at, r->policy_evaluated.dkim);
 	put_octet(at, r->policy_evaluated.spf);
@@ -316,6 +318,7 @@ get_fixed(struct reader *in, struct gp_record *r)
 	r->policy_published.adkim = (enum gp_record_alignment)get_octet(in);
 	r->policy_published.aspf = (enum gp_record_alignment)get_octet(in);
 	r->policy_published.testing = get_bool(in);
+	r->policy_evaluated.result = (enum gp_record_result)get_octet(in);
 	r->policy_evaluated.disposition =
 	    (enum gp_record_disposition)get_octet(in);
 	r->policy_evaluated.dkim = get_bool(in);

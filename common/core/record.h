@@ -6,7 +6,8 @@
  *
  * The bytes begin with a version and a checksum, and hold strings behind their
  * length: a damaged value is told from a good one and is as if it were absent.
- * They stay on the machine: the checksum depends on its byte order.
+ * They stay on the machine: the checksum depends on its byte order.  Version 2
+ * is the first that anything was written in; another one is as if absent, too.
  *
  * Source:   RFC 9990 sections 3.1.1.7 to 3.1.1.14: what a report says of a
  *           message; members have the names of its elements.
@@ -40,6 +41,15 @@ enum gp_record_alignment { GP_RECORD_RELAXED, GP_RECORD_STRICT };
 
 /* The identity that SPF was asked about; NO_SPF: it was not asked. */
 enum gp_record_scope { GP_RECORD_NO_SPF, GP_RECORD_MFROM, GP_RECORD_HELO };
+
+/* What DMARC came to; FAIL and TEMPERROR have an aligned pass neither. */
+enum gp_record_result {
+	GP_RECORD_R_NONE,
+	GP_RECORD_R_PASS,
+	GP_RECORD_R_FAIL,
+	GP_RECORD_R_TEMPERROR,
+	GP_RECORD_R_PERMERROR,
+};
 
 enum gp_record_disposition {
 	GP_RECORD_D_NONE,
@@ -75,8 +85,9 @@ struct gp_record {
 	} policy_published;
 
 	struct {
-		enum gp_record_disposition disposition;
-		bool dkim, spf; /* an aligned pass */
+		enum gp_record_result result;
+		enum gp_record_disposition disposition; /* as it was done */
+		bool dkim, spf;                         /* an aligned pass */
 		enum gp_record_override reason;
 		struct gp_str comment; /* UTF-8 without control characters */
 	} policy_evaluated;

@@ -19,8 +19,15 @@
 
 struct gp_record_env {
 	struct gp_lmdb_env *lmdb;
-	size_t chunk;
+	_Atomic size_t chunk;
 };
+
+static size_t
+chunk_of(size_t max_bytes)
+{
+	return max_bytes / CHUNK_PART < CHUNK_MAX ? max_bytes / CHUNK_PART
+	                                          : CHUNK_MAX;
+}
 
 /* -- deleting ------------------------------------------------------------- */
 
@@ -186,10 +193,15 @@ gp_record_env_open(const char *dir, size_t max_bytes,
 		return rc;
 	*out = gp_xcalloc(1, sizeof(**out));
 	(*out)->lmdb = lmdb;
-	(*out)->chunk = max_bytes / CHUNK_PART < CHUNK_MAX
-	                    ? max_bytes / CHUNK_PART
-	                    : CHUNK_MAX;
+	(*out)->chunk = chunk_of(max_bytes);
 	return GP_OK;
+}
+
+void
+gp_record_env_resize(struct gp_record_env *e, size_t max_bytes)
+{
+	e->chunk = chunk_of(max_bytes);
+	gp_lmdb_resize(e->lmdb, max_bytes);
 }
 
 void

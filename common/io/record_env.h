@@ -20,6 +20,9 @@ GP_MUST_USE enum gp_rc gp_record_env_open(const char *dir, size_t max_bytes,
     struct gp_record_env **out, struct gp_err *err);
 void gp_record_env_close(struct gp_record_env *e);
 
+/* gp_record_env_resize - another max_bytes from the next call on. */
+void gp_record_env_resize(struct gp_record_env *e, size_t max_bytes);
+
 /*
  * gp_record_env_put - write items from `*at` on, as many as one transaction
  * shall have, and move `*at` behind them.  The oldest records go when there is

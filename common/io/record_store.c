@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@
 
 struct gp_record_store {
 	struct gp_record_env *env;
-	int64_t max_age_s;
+	_Atomic int64_t max_age_s;
 	uint8_t process[8]; /* in keys: differs between processes */
 
 	pthread_mutex_t lock;   /* of what follows */
@@ -345,6 +346,15 @@ gp_record_store_open(const char *dir, int64_t max_bytes, int64_t max_age_s,
 	else
 		store_free(s);
 	return rc;
+}
+
+void
+gp_record_store_limit(struct gp_record_store *s, int64_t max_bytes,
+    int64_t max_age_s)
+{
+	assert(max_age_s > 0);
+	s->max_age_s = max_age_s;
+	gp_record_env_resize(s->env, in_range(max_bytes));
 }
 
 void

@@ -11,7 +11,8 @@
  * queue; loss of power may undo the last write besides.
  *
  * A damaged file is set aside, data.mdb.corrupt-SECONDS, when the store is
- * opened or when LMDB finds it out, and a new one begun.  A file that another
+ * opened or when LMDB finds it out, and a new one begun; the last three such
+ * are kept.  A file that another
  * process cuts off while it is open kills this one (SIGBUS).
  *
  * Not for remote file systems, nor for processes of several PID namespaces.
@@ -40,6 +41,12 @@ struct gp_record_store;
  */
 GP_MUST_USE enum gp_rc gp_record_store_open(const char *dir, int64_t max_bytes,
     int64_t max_age_s, struct gp_record_store **out, struct gp_err *err);
+
+/* gp_record_store_limit - other bounds from now on: the file does not shrink,
+ * but what is too much or too old goes as soon as records come.  Waits for a
+ * write that is going on. */
+void gp_record_store_limit(struct gp_record_store *s, int64_t max_bytes,
+    int64_t max_age_s);
 
 /* gp_record_store_close - writes what is queued, once; what can not be
  * written is lost, with a log line.  NULL is ignored. */

@@ -28,7 +28,7 @@ put_head(uint8_t *bytes, size_t n)
 	const uint64_t sum =
 	    gp_siphash(seed, bytes + HEAD_BYTES, n - HEAD_BYTES);
 
-	bytes[0] = 1;
+	bytes[0] = 2;
 	for (unsigned i = 0; i < 8; i++)
 		bytes[1 + i] = (uint8_t)(sum >> (56 - 8 * i));
 }

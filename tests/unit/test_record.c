@@ -27,6 +27,7 @@ static const struct gp_record full = {
 		.testing = true,
 	},
 	.policy_evaluated = {
+		.result = GP_RECORD_R_FAIL,
 		.disposition = GP_RECORD_D_QUARANTINE,
 		.dkim = true,
 		.spf = false,
@@ -107,6 +108,8 @@ assert_same(const struct gp_record *a, const struct gp_record *b)
 	assert_int_equal(a->policy_published.aspf, b->policy_published.aspf);
 	assert_int_equal(a->policy_published.testing,
 	    b->policy_published.testing);
+	assert_int_equal(a->policy_evaluated.result,
+	    b->policy_evaluated.result);
 	assert_int_equal(a->policy_evaluated.disposition,
 	    b->policy_evaluated.disposition);
 	assert_int_equal(a->policy_evaluated.dkim, b->policy_evaluated.dkim);
@@ -189,6 +192,7 @@ record_every_word_comes_back(void **state)
 		r.policy_published.adkim = (enum gp_record_alignment)(i % 2);
 		r.policy_published.aspf = (enum gp_record_alignment)(i / 2 % 2);
 		r.policy_published.testing = i % 2 == 0;
+		r.policy_evaluated.result = (enum gp_record_result)(i % 5);
 		r.policy_evaluated.disposition =
 		    (enum gp_record_disposition)(i / 3 % 4);
 		r.policy_evaluated.dkim = i / 4 % 2 == 0;
@@ -206,7 +210,7 @@ record_bytes_stay_as_they_are(void **state)
 		0, 0, 0, 0, 0, 0, 1, 2,   /* time */
 		4, 192, 0, 2, 1,          /* address */
 		1, 3, 2, 1, 1, 0, 1,      /* policy_published */
-		2, 1, 0, 4,               /* policy_evaluated */
+		2, 2, 1, 0, 4,            /* policy_evaluated */
 		1, 'a', 0, 1, 'b', 0,     /* strings */
 		1, 5, 1, 'c',             /* spf */
 		1, 1, 1, 'd', 2, 's', '1' /* dkim */
@@ -228,7 +232,7 @@ record_bytes_stay_as_they_are(void **state)
 	r.dkim[0].selector = GP_STR("s1");
 	n = encode(&r, bytes);
 	assert_int_equal(n, 9 + sizeof(body));
-	assert_int_equal(bytes[0], 1);
+	assert_int_equal(bytes[0], 2);
 	assert_memory_equal(bytes + 9, body, sizeof(body));
 }
 
@@ -284,6 +288,7 @@ BREAKS(odd_sp, r->policy_published.sp = (enum gp_record_policy)4)
 BREAKS(odd_np, r->policy_published.np = (enum gp_record_policy)4)
 BREAKS(odd_adkim, r->policy_published.adkim = (enum gp_record_alignment)2)
 BREAKS(odd_aspf, r->policy_published.aspf = (enum gp_record_alignment)2)
+BREAKS(odd_result, r->policy_evaluated.result = (enum gp_record_result)5)
 BREAKS(odd_disposition,
     r->policy_evaluated.disposition = (enum gp_record_disposition)4)
 BREAKS(odd_reason, r->policy_evaluated.reason = (enum gp_record_override)6)
@@ -316,6 +321,7 @@ static const struct broken broken[] = {
 	{ "policy_published", odd_np },
 	{ "policy_published", odd_adkim },
 	{ "policy_published", odd_aspf },
+	{ "policy_evaluated", odd_result },
 	{ "policy_evaluated", odd_disposition },
 	{ "policy_evaluated", odd_reason },
 	{ "policy_evaluated", line_in_comment },

@@ -386,12 +386,20 @@ record_store_made_smaller_shrinks_what_it_holds(void **state)
 
 	(void)state;
 	record_lab_fill(s, NOON, 0, 9000);
+	gp_record_store_limit(s, 2 * MEBIBYTE, LAB_YEAR_S);
+	assert_int_equal(gp_record_store_age(s, NOON), GP_OK);
+	record_lab_tally(s, 0, EVER_S, &t);
+	assert_true(t.n > 5000 && t.n < 8000);
 	gp_record_store_close(s);
 	s = record_lab_store(&lab, MEBIBYTE);
 	assert_int_equal(gp_record_store_age(s, NOON), GP_OK);
 	record_lab_tally(s, 0, EVER_S, &t);
 	assert_int_equal(t.highest, 8999);
 	assert_true(t.n > 2000 && t.n < 5000);
+	gp_record_store_limit(s, MEBIBYTE, 10);
+	assert_int_equal(gp_record_store_age(s, NOON + 9000), GP_OK);
+	record_lab_tally(s, 0, EVER_S, &t);
+	assert_int_equal(t.lowest, 8990);
 	gp_record_store_close(s);
 }
 

@@ -138,6 +138,15 @@ captured(FILE *file, int saved, char *text, size_t size)
 	return n;
 }
 
+static void
+touch(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+}
+
 /* Does it take records and give them back?  Returns how many there are. */
 static unsigned
 use(int64_t max_bytes, uint64_t *damaged)
@@ -207,6 +216,41 @@ record_store_damage_of_the_file_sets_it_aside(void **state)
 		if (strstr(text, "set aside as") == NULL ||
 		    strchr(text, '\n') != strrchr(text, '\n'))
 			fail_msg("%s: the log says \"%s\"", d->label, text);
+	}
+}
+
+/* Of many the last three stay, and nothing else goes. */
+static void
+record_store_damage_keeps_three_files(void **state)
+{
+	static const char *const others[] = { "data.mdb.corrupt-",
+		"data.mdb.corrupt-1x", "data.mdb.corrupt-1.gz",
+		"other.corrupt-1" };
+	struct stat st;
+	char path[160], text[1024];
+	uint64_t damaged;
+	FILE *file;
+	int saved;
+
+	(void)state;
+	for (unsigned i = 0; i < 9; i++) {
+		(void)snprintf(path, sizeof(path), "%s.corrupt-%u", lab.data,
+		    998 + i);
+		touch(path);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", lab.dir, others[i]);
+		touch(path);
+	}
+	write_file(damages[0].start, damages[0].bytes);
+	saved = capture(&file);
+	assert_int_equal(use(4194304, &damaged), 0);
+	(void)captured(file, saved, text, sizeof(text));
+	assert_int_equal(record_lab_files(&lab, "corrupt-"), 3 + 4);
+	for (unsigned i = 0; i < 9; i++) {
+		(void)snprintf(path, sizeof(path), "%s.corrupt-%u", lab.data,
+		    998 + i);
+		assert_int_equal(stat(path, &st) == 0, i >= 7);
 	}
 }
 
@@ -418,6 +462,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(record_store_damage_of_none_is_found_in_a_whole_file),
 		TEST(record_store_damage_of_the_file_sets_it_aside),
+		TEST(record_store_damage_keeps_three_files),
 		TEST(record_store_damage_of_an_empty_file_is_none),
 		TEST(record_store_damage_of_a_value_skips_it_alone),
 		TEST(record_store_damage_of_a_key_skips_its_value),
