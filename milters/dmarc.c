@@ -4,12 +4,13 @@
  *
  *   RCPT         remember whose policies hold
  *   header, EOH  keep the fields; start asking for the author's record
- *   EOM          take the sealed results, evaluate, decide, report;
- *                outbound: is it fit to leave?
+ *   EOM          take the sealed results, evaluate, decide, report, and keep
+ *                a record; outbound: is it fit to leave?
  *
  * What a result is, is in core/dmarc; what it means, in core/dmarc_decide.
  * There is no state but struct message; mta/dmarc_check has what outlives it.
  */
+#include "base/time.h"
 #include "core/dmarc_authres.h"
 #include "core/dmarc_signs.h"
 #include "core/mailbox.h"
@@ -20,6 +21,9 @@
 
 #include <stdio.h>
 #include <string.h>
+
+/* At the end of the process: within what is left of its 6 s. */
+#define STOP_US (800 * GP_US_PER_MS)
 
 struct message {
 	struct gp_header header;
@@ -130,6 +134,31 @@ find_signs(struct gp_msg *m, struct message *dmarc)
 	c->override = gp_dmarc_override_find(globals(m), &mail, now_s);
 }
 
+/* Its MAIL FROM identity (RFC 7208 2.4). */
+static const char *
+claimed_sender(struct gp_msg *m)
+{
+	char helo[GP_DOMAIN_TEXT];
+
+	if (!m->sender.is_null)
+		return m->sender.domain;
+	return gp_domain_normalize(gp_str(m->session->helo), helo, NULL) ==
+	               GP_OK
+	           ? gp_arena_strdup(m->arena, helo)
+	           : NULL;
+}
+
+static const char *
+find_unheard(struct gp_msg *m, struct message *dmarc,
+    const struct gp_dmarc_checker *with)
+{
+	const struct gp_dmarc_claims claims = { .author = dmarc->author.domain,
+		.sender = claimed_sender(m),
+		.header = &dmarc->header };
+
+	return gp_dmarc_unheard(with, &m->dns, &claims, &dmarc->inputs);
+}
+
 static void
 evaluate(struct gp_msg *m, struct message *dmarc)
 {
@@ -153,6 +182,8 @@ evaluate(struct gp_msg *m, struct message *dmarc)
 	    gp_dmarc_check(&with, &m->dns, c->author, &dmarc->inputs);
 	c->outcome = &dmarc->outcome;
 	find_signs(m, dmarc);
+	if (dmarc->outcome.result == GP_DMARC_R_FAIL)
+		c->unheard = find_unheard(m, dmarc, &with);
 	if (dmarc->outcome.result == GP_DMARC_R_PASS)
 		gp_dmarc_known_add(own->known, &m->session->connect.client,
 		    dmarc->outcome.policy_domain, gp_clock_wall_s());
@@ -193,6 +224,25 @@ look_before_leaving(struct gp_msg *m, struct message *dmarc)
 	return dmarc->preflight.verdict;
 }
 
+static void
+keep_record(struct gp_msg *m, const struct message *dmarc,
+    const struct gp_verdict *v)
+{
+	const struct gp_dmarc_tables *own = m->session->env->own;
+	const struct gp_dmarc_checking *how = &globals(m)->dmarc;
+	const struct gp_record_source source = { .time_s = gp_clock_wall_s(),
+		.client = &m->session->connect.client,
+		.null_sender = m->sender.is_null,
+		.mail_from = m->sender.domain,
+		.discovery = how->discovery,
+		.inputs = &dmarc->inputs,
+		.c = &dmarc->c,
+		.done = &dmarc->decision,
+		.verdict = v };
+
+	gp_dmarc_records_keep(own->records, how, &source, m->arena);
+}
+
 static struct gp_verdict
 dmarc_on_eom(struct gp_msg *m)
 {
@@ -222,6 +272,7 @@ dmarc_on_eom(struct gp_msg *m)
 	gp_msg_add_last_authres(m, &ar);
 	if (v.disposition == GP_DO_HOLD && !v.monitored)
 		gp_msg_hold(m, "DMARC");
+	keep_record(m, dmarc, &v);
 	return v;
 }
 
@@ -249,8 +300,7 @@ dmarc_open(const struct gp_opening *with, void **out,
     struct gp_problems *problems)
 {
 	struct gp_dmarc_tables *tables;
-	enum gp_rc rc =
-	    gp_dmarc_tables_open(with->config, with->old, &tables, problems);
+	enum gp_rc rc = gp_dmarc_tables_open(with, &tables, problems);
 
 	*out = tables;
 	return rc;
@@ -260,6 +310,15 @@ static void
 dmarc_close(void *own)
 {
 	gp_dmarc_tables_close(own);
+}
+
+static void
+dmarc_stop(void *own)
+{
+	const struct gp_dmarc_tables *tables = own;
+
+	gp_dmarc_records_flush(tables->records,
+	    gp_time_add(gp_clock_us(), STOP_US));
 }
 
 static const struct gp_milter dmarc_milter = {
@@ -272,6 +331,7 @@ static const struct gp_milter dmarc_milter = {
 	.describe = dmarc_describe,
 	.open = dmarc_open,
 	.close = dmarc_close,
+	.stop = dmarc_stop,
 };
 
 int

@@ -177,6 +177,8 @@ failed(const struct gp_dmarc_policy *policy, const struct gp_dmarc_case *c)
 				       ? GP_DMARC_AS_ASKED
 				       : GP_DMARC_TEST_MODE,
 		    "its policy asks for nothing");
+	if (c->unheard != NULL)
+		return let_through(GP_DMARC_LOCAL_POLICY, c->unheard);
 	return c->override == NULL ? asked_for_more(policy, c)
 	                           : overridden(policy, c);
 }
@@ -279,6 +281,19 @@ weight(const struct gp_verdict *v)
 	return v->monitored ? 0 : gp_disposition_severity(v->disposition);
 }
 
+/* What becomes of it under this mode. */
+static struct gp_dmarc_decision
+carried_out(struct gp_dmarc_decision d, enum gp_mode mode,
+    struct gp_arena *arena)
+{
+	if (mode != GP_MONITOR || d.applied == GP_DMARC_NONE)
+		return d;
+	d.applied = GP_DMARC_NONE;
+	d.reason = GP_DMARC_LOCAL_POLICY;
+	d.comment = gp_arena_printf(arena, "mode is monitor; %s", d.comment);
+	return d;
+}
+
 struct gp_verdict
 gp_dmarc_most_lenient(const struct gp_dmarc_policies *all,
     const struct gp_dmarc_case *c, struct gp_arena *arena,
@@ -293,7 +308,7 @@ gp_dmarc_most_lenient(const struct gp_dmarc_policies *all,
 		if (i > 0 && weight(&v) >= weight(&best))
 			continue;
 		best = v;
-		*out = d;
+		*out = carried_out(d, all->v[i]->mode, arena);
 	}
 	return best;
 }

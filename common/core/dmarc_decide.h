@@ -36,6 +36,9 @@ struct gp_dmarc_case {
 	const struct gp_dmarc_outcome *outcome; /* NULL without an author */
 	struct gp_dmarc_signs signs;
 	const struct gp_override_policy *override; /* NULL: none matches */
+	const char *unheard; /* filters of ours that said nothing and whose
+	                      * results might have made it pass, as a clause;
+	                      * NULL: there are none */
 };
 
 struct gp_dmarc_decision {
@@ -49,11 +52,12 @@ struct gp_dmarc_decision {
 /*
  * gp_dmarc_decide - for one recipient's policy.  The order: no single Author
  * Domain (no-from, multi-from), temperror; for a fail whose policy is not
- * none: an override with `dmarc = none` or a listed forwarder lets it through;
- * quarantine is done by the word `quarantine`; reject by the word `reject`,
- * and where that says no, as quarantine.  Both words are the override's where
- * it has them.  With an override the reason is its own, unless what is done is
- * what was asked for.
+ * none: it is let through when a filter of ours is missing, since that it is
+ * down says nothing against the mail; an override with `dmarc = none` or a
+ * listed forwarder lets it through; quarantine is done by the word
+ * `quarantine`; reject by the word `reject`, and where that says no, as
+ * quarantine.  Both words are the override's where it has them.  With an
+ * override the reason is its own, unless what is done is what was asked for.
  */
 struct gp_dmarc_decision gp_dmarc_decide(const struct gp_dmarc_policy *policy,
     const struct gp_dmarc_case *c);
@@ -85,7 +89,8 @@ void gp_dmarc_policies_add(struct gp_dmarc_policies *all,
 /*
  * gp_dmarc_most_lenient - one message, one fate: the verdict of the policy
  * that does the least, of equals the first; what is only watched does nothing.
- * `*out` is its decision.  There is at least one policy.
+ * `*out` is its decision as it is carried out: under mode = monitor nothing is
+ * applied, by local policy.  There is at least one policy.
  */
 struct gp_verdict gp_dmarc_most_lenient(const struct gp_dmarc_policies *all,
     const struct gp_dmarc_case *c, struct gp_arena *arena,

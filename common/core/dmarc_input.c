@@ -84,3 +84,14 @@ gp_dmarc_inputs_read(const struct gp_authres *fields, size_t n,
 		}
 	}
 }
+
+const char *
+gp_dmarc_inputs_missing(const struct gp_dmarc_inputs *in)
+{
+	if (in->spf_seen && in->dkim_seen)
+		return NULL;
+	if (in->dkim_seen)
+		return "no results of gatepost-spf";
+	return in->spf_seen ? "no results of gatepost-dkim"
+	                    : "no results of gatepost-spf and gatepost-dkim";
+}

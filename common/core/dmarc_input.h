@@ -54,4 +54,8 @@ struct gp_dmarc_inputs {
 void gp_dmarc_inputs_read(const struct gp_authres *fields, size_t n,
     bool null_sender, struct gp_arena *arena, struct gp_dmarc_inputs *out);
 
+/* gp_dmarc_inputs_missing - "no results of gatepost-spf" ..., a clause; NULL:
+ * both are there. */
+const char *gp_dmarc_inputs_missing(const struct gp_dmarc_inputs *in);
+
 #endif

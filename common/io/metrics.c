@@ -76,6 +76,7 @@ static words preflight_needs = {
 	[GP_NEED_ONE_CLICK] = "list-unsubscribe-oneclick",
 };
 static words sealers = { "spf", "dkim" };
+static words record_outcomes = { "kept", "refused", "unavailable" };
 static words signing_outcomes = { "signed", "kept", "unsigned", "refused" };
 static words fragile_kinds = {
 	[GP_FRAGILE_LONG_LINE] = "long-line",
@@ -207,6 +208,12 @@ static const struct family families[GP_METRICS] = {
 	    .help = "Outbound messages that lack what is required of them.",
 	    .label = "need",
 	    .values = preflight_needs },
+	[GP_M_DMARC_RECORDS] = { .name = "gatepost_dmarc_records_total",
+	    .kind = COUNTER,
+	    .help = "Judged messages by what became of their record; refused:"
+		    " too many wait; unavailable: the store is not open.",
+	    .label = "outcome",
+	    .values = record_outcomes },
 	[GP_M_DNS_CACHE] = { .name = "gatepost_dns_cache_total",
 	    .kind = COUNTER,
 	    .help = "DNS questions by how the cache met them.",

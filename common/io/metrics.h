@@ -45,6 +45,7 @@ enum gp_metric {
 	GP_M_DMARC_UNSEALED,    /* counter: no results of spf, of dkim */
 	GP_M_PREFLIGHT,         /* counter: pass, open, fail */
 	GP_M_PREFLIGHT_MISSING, /* counter by enum gp_preflight_need */
+	GP_M_DMARC_RECORDS,     /* counter: kept, refused, unavailable */
 	/* DNS */
 	GP_M_DNS_CACHE,       /* counter: hit, miss, shared (in flight) */
 	GP_M_DNS_ANSWERS,     /* counter: ok, nodata, nxdomain, temporary */

@@ -2,6 +2,7 @@
 #include "mta/dmarc_check.h"
 
 #include "base/xalloc.h"
+#include "core/dkim_sig.h"
 #include "core/logfmt.h"
 #include "core/preflight.h"
 #include "io/clock.h"
@@ -101,22 +102,32 @@ leave_open(struct gp_dmarc_query q, const struct gp_dmarc_inputs *in,
 	out->reason = other.reason;
 }
 
+/* Both mechanisms are looked at where a report will tell of both; that costs
+ * look-ups only where the other one may still be aligned. */
+static struct gp_dmarc_query
+query(const struct gp_dmarc_checker *c, const char *author)
+{
+	return (struct gp_dmarc_query){ .author = author,
+		.discovery = c->how->discovery == GP_DMARC_PSL
+		                 ? GP_DMARC_PSL
+		                 : GP_DMARC_TREEWALK,
+		.suffix = gp_psl_organization,
+		.suffix_arg = c->psl,
+		.every = c->how->records };
+}
+
 struct gp_dmarc_outcome
 gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
     const char *author, const struct gp_dmarc_inputs *in)
 {
 	const int64_t start_us = gp_clock_us();
-	const struct gp_dmarc_query q = { .author = author,
-		.spf = in->spf_pass,
-		.n_dkim = in->n_dkim_pass,
-		.dkim = in->dkim_pass,
-		.discovery = c->how->discovery == GP_DMARC_PSL
-		                 ? GP_DMARC_PSL
-		                 : GP_DMARC_TREEWALK,
-		.suffix = gp_psl_organization,
-		.suffix_arg = c->psl };
-	struct gp_dmarc_outcome out = gp_dmarc_evaluate(&q, scope, c->arena);
+	struct gp_dmarc_query q = query(c, author);
+	struct gp_dmarc_outcome out;
 
+	q.spf = in->spf_pass;
+	q.n_dkim = in->n_dkim_pass;
+	q.dkim = in->dkim_pass;
+	out = gp_dmarc_evaluate(&q, scope, c->arena);
 	if (out.record.rua.n > 0) /* an answer's, which the scope takes back */
 		out.record.rua = gp_arena_dup(c->arena, out.record.rua);
 	if (c->how->discovery == GP_DMARC_BOTH)
@@ -128,6 +139,49 @@ gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 	gp_metrics_observe(c->metrics, GP_M_DMARC_SECONDS,
 	    gp_clock_us() - start_us);
 	return out;
+}
+
+/* -- filters that said nothing ------------------------------------------------
+ */
+
+/* The d= of all signatures, whether they hold or not. */
+static size_t
+claimed_signers(const struct gp_header *header, struct gp_arena *arena,
+    const char **domains)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < header->n && n < GP_DMARC_SIGNATURES_MAX; i++) {
+		const struct gp_field *f = &header->v[i];
+		struct gp_dkim_sig sig;
+
+		if (gp_str_eq_nocase(f->name, GP_STR(GP_DKIM_SIGNATURE)) &&
+		    gp_dkim_sig_parse(f->value, arena, &sig, NULL) == GP_OK)
+			domains[n++] = sig.domain;
+	}
+	return n;
+}
+
+const char *
+gp_dmarc_unheard(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
+    const struct gp_dmarc_claims *claims, const struct gp_dmarc_inputs *in)
+{
+	const char *const missing = gp_dmarc_inputs_missing(in);
+	struct gp_dmarc_query q = query(c, claims->author);
+	const char *signers[GP_DMARC_SIGNATURES_MAX];
+	struct gp_dmarc_outcome out;
+
+	if (missing == NULL)
+		return NULL;
+	q.every = false;
+	q.spf = in->spf_seen ? NULL : claims->sender;
+	q.dkim = signers;
+	if (!in->dkim_seen)
+		q.n_dkim = claimed_signers(claims->header, c->arena, signers);
+	if (!in->dkim_seen && claims->header->over)
+		return missing; /* there may be more of them */
+	out = gp_dmarc_evaluate(&q, scope, c->arena);
+	return out.result == GP_DMARC_R_FAIL ? NULL : missing;
 }
 
 /* -- opened with the policy ------------------------------------------------ */
@@ -147,26 +201,28 @@ warn_of_endless(const struct gp_overrides *overrides)
 }
 
 enum gp_rc
-gp_dmarc_tables_open(const struct gp_config *config,
-    const struct gp_dmarc_tables *old, struct gp_dmarc_tables **out,
-    struct gp_problems *problems)
+gp_dmarc_tables_open(const struct gp_opening *with,
+    struct gp_dmarc_tables **out, struct gp_problems *problems)
 {
-	const struct gp_dmarc_checking *how = &gp_config_globals(config)->dmarc;
+	const struct gp_globals *globals = gp_config_globals(with->config);
+	const struct gp_dmarc_tables *old = with->old;
 	struct gp_dmarc_tables *t = gp_xcalloc(1, sizeof(*t));
 	struct gp_err err;
 
 	*out = NULL;
-	if (how->discovery != GP_DMARC_TREEWALK &&
+	if (globals->dmarc.discovery != GP_DMARC_TREEWALK &&
 	    gp_psl_load(NULL, &t->psl, &err) != GP_OK) {
 		gp_problems_add(problems, (struct gp_origin){ .file = NULL },
 		    "dmarc.discovery: %s", err.msg);
 		gp_dmarc_tables_close(t);
 		return GP_PERM;
 	}
-	warn_of_endless(&gp_config_globals(config)->overrides);
-	t->preflight = gp_preflight_any(config);
+	warn_of_endless(&globals->overrides);
+	t->preflight = gp_preflight_any(with->config);
 	t->known =
 	    old != NULL ? gp_dmarc_known_ref(old->known) : gp_dmarc_known_new();
+	t->records =
+	    gp_dmarc_records_open(with, old == NULL ? NULL : old->records);
 	*out = t;
 	return GP_OK;
 }
@@ -178,5 +234,6 @@ gp_dmarc_tables_close(struct gp_dmarc_tables *t)
 		return;
 	gp_psl_free(t->psl);
 	gp_dmarc_known_unref(t->known);
+	gp_dmarc_records_close(t->records);
 	free(t);
 }

@@ -1,6 +1,6 @@
 /*
  * dmarc_check - core/dmarc against the real DNS, and what the filter keeps
- * besides the policy: the public suffix list, and who sent aligned mail.
+ * besides the policy: the public suffix list, who sent aligned mail, records.
  *
  * discovery = both acts on the tree walk, evaluates by the public suffix list
  * beside it, logs and counts where they differ.
@@ -14,9 +14,10 @@
 
 #include "core/dmarc.h"
 #include "core/dmarc_input.h"
+#include "core/header.h"
 #include "io/dns.h"
-#include "io/metrics.h"
 #include "io/psl.h"
+#include "mta/dmarc_records.h"
 
 /* What a check is made with; borrowed. */
 struct gp_dmarc_checker {
@@ -30,6 +31,13 @@ struct gp_dmarc_checker {
  * the outcome live in `arena`, but those of its record in the scope. */
 struct gp_dmarc_outcome gp_dmarc_evaluate(const struct gp_dmarc_query *q,
     struct gp_dns_scope *scope, struct gp_arena *arena);
+/* What a message says of itself; borrowed. */
+struct gp_dmarc_claims {
+	const char *author; /* the Author Domain */
+	const char *sender; /* domain of MAIL FROM, or of HELO with a null
+	                     * reverse-path; normalised; NULL: none */
+	const struct gp_header *header;
+};
 
 /* gp_dmarc_check - evaluate; strings of the outcome live in c->arena.  Where
  * an SPF or DKIM result of temperror could have made a pass of a fail, it is
@@ -37,6 +45,16 @@ struct gp_dmarc_outcome gp_dmarc_evaluate(const struct gp_dmarc_query *q,
 struct gp_dmarc_outcome
 gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
     const char *author, const struct gp_dmarc_inputs *in);
+
+/*
+ * gp_dmarc_unheard - it failed, and a filter of ours gave no results.  Might it
+ * have passed with them?  So it is when what only claims to be authenticated,
+ * the sender or d= of a signature, is aligned, or when DNS does not say.
+ * Returns whose results are missing, a clause; NULL: it would have failed.
+ */
+const char *
+gp_dmarc_unheard(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
+    const struct gp_dmarc_claims *claims, const struct gp_dmarc_inputs *in);
 
 /* -- clients that sent aligned mail ------------------------------------- */
 
@@ -53,20 +71,22 @@ void gp_dmarc_known_add(struct gp_dmarc_known *k, const struct gp_ip *client,
 bool gp_dmarc_known_has(struct gp_dmarc_known *k, const struct gp_ip *client,
     const char *domain, int64_t now_s);
 
-/* -- both, opened with the policy ----------------------------------------- */
+/* -- all of them, opened with the policy
+ * ----------------------------------------- */
 
 struct gp_dmarc_tables {
 	struct gp_psl *psl; /* NULL: discovery is treewalk */
 	struct gp_dmarc_known *known;
 	bool preflight; /* some block has a `preflight` section */
+	struct gp_dmarc_records *records; /* NULL: none are kept */
 };
 
-/* gp_dmarc_tables_open - what `old` (NULL at the start) knows of clients is
- * taken over.  An override without an end is a warning in the log.  GP_PERM:
- * there is no public suffix list; in `problems`. */
-GP_MUST_USE enum gp_rc gp_dmarc_tables_open(const struct gp_config *config,
-    const struct gp_dmarc_tables *old, struct gp_dmarc_tables **out,
-    struct gp_problems *problems);
+/* gp_dmarc_tables_open - with->old is one of these (NULL at the start): what
+ * it knows of clients and its records are taken over.  An override without an
+ * end is a warning in the log.  GP_PERM: there is no public suffix list; in
+ * `problems`. */
+GP_MUST_USE enum gp_rc gp_dmarc_tables_open(const struct gp_opening *with,
+    struct gp_dmarc_tables **out, struct gp_problems *problems);
 void gp_dmarc_tables_close(struct gp_dmarc_tables *t); /* NULL is allowed */
 
 #endif

@@ -21,6 +21,7 @@ struct row {
 	struct gp_dmarc_policy policy;
 	struct gp_dmarc_signs signs;
 	const struct gp_override_policy *override;
+	const char *unheard;
 	enum gp_dmarc_result result;
 	enum gp_dmarc_request asked, effective;
 	enum gp_disposition disposition;
@@ -126,6 +127,31 @@ static const struct row rows[] = {
 	    .policy = { .quarantine = GP_DO_REJECT },
 	    .signs = { .forwarder = true },
 	    DO(GP_DO_TAG, NONE, GP_DMARC_TRUSTED_FORWARDER) },
+	{ .label = "a filter is missing, reject = always",
+	    FAIL(REJ, REJ),
+	    .policy = { .reject = GP_DMARC_ALWAYS, .quarantine = GP_DO_REJECT },
+	    .unheard = "no results of x",
+	    DO(GP_DO_TAG, NONE, GP_DMARC_LOCAL_POLICY) },
+	{ .label = "a filter is missing, our own domain",
+	    FAIL(REJ, REJ),
+	    .policy = { .reject = GP_DMARC_CORROBORATED },
+	    .signs = { .own_domain = true },
+	    .unheard = "no results of x",
+	    DO(GP_DO_TAG, NONE, GP_DMARC_LOCAL_POLICY) },
+	{ .label = "a filter is missing, quarantine = hold",
+	    FAIL(QUAR, QUAR),
+	    .policy = { .quarantine = GP_DO_HOLD },
+	    .unheard = "no results of x",
+	    DO(GP_DO_TAG, NONE, GP_DMARC_LOCAL_POLICY) },
+	{ .label = "a filter is missing, and nothing is asked for",
+	    FAIL(NONE, NONE),
+	    .unheard = "no results of x",
+	    DO(GP_DO_TAG, NONE, GP_DMARC_AS_ASKED) },
+	{ .label = "a filter is missing, and DNS as well",
+	    .result = GP_DMARC_R_TEMPERROR,
+	    .policy = { .temperror = GP_DO_TEMPFAIL },
+	    .unheard = "no results of x",
+	    DO(GP_DO_TEMPFAIL, NONE, GP_DMARC_AS_ASKED) },
 	{ .label = "override: never over always",
 	    FAIL(REJ, REJ),
 	    .policy = { .reject = GP_DMARC_ALWAYS, .quarantine = GP_DO_HOLD },
@@ -245,7 +271,8 @@ dmarc_decide_table(void **state)
 		const struct gp_dmarc_case c = { .author = "a.example",
 			.outcome = &o,
 			.signs = r->signs,
-			.override = r->override };
+			.override = r->override,
+			.unheard = r->unheard };
 		struct gp_dmarc_decision d;
 
 		print_message("# %s\n", r->label);
@@ -254,6 +281,9 @@ dmarc_decide_table(void **state)
 		assert_int_equal(d.applied, r->applied);
 		assert_int_equal(d.reason, r->reason);
 		assert_non_null(d.comment);
+		assert_int_equal(d.comment == r->unheard,
+		    r->unheard != NULL && r->result == GP_DMARC_R_FAIL &&
+			r->effective != NONE);
 		assert_int_equal(strcmp(d.comment, "override o") == 0,
 		    r->override != NULL && r->result == GP_DMARC_R_FAIL &&
 			r->effective != NONE);
@@ -300,7 +330,8 @@ dmarc_verdict_only_enforcing_refuses(void **state)
 		const struct gp_dmarc_case c = { .author = "a.example",
 			.outcome = &o,
 			.signs = r->signs,
-			.override = r->override };
+			.override = r->override,
+			.unheard = r->unheard };
 		struct gp_dmarc_policy policy = r->policy;
 		struct gp_dmarc_decision d = gp_dmarc_decide(&policy, &c);
 		struct gp_verdict v;
@@ -450,8 +481,53 @@ dmarc_most_lenient_table(void **state)
 		assert_int_equal(v.action, lenient[i].action);
 		assert_int_equal(v.monitored, lenient[i].want == MON);
 		assert_int_equal(d.disposition, want.disposition);
+		if (lenient[i].want == MON) {
+			want.applied = NONE;
+			want.reason = GP_DMARC_LOCAL_POLICY;
+		}
 		assert_int_equal(d.applied, want.applied);
 		assert_int_equal(d.reason, want.reason);
+	}
+	gp_arena_free(arena);
+}
+
+/* Under mode = monitor nothing is ever applied, and the comment says what
+ * would be. */
+static void
+dmarc_most_lenient_under_monitor_applies_nothing(void **state)
+{
+	struct gp_arena *arena = gp_arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+		const struct gp_dmarc_outcome o = outcome_of(r);
+		const struct gp_dmarc_case c = { .author = "a.example",
+			.outcome = &o,
+			.signs = r->signs,
+			.override = r->override,
+			.unheard = r->unheard };
+		struct gp_dmarc_policy policy = r->policy;
+		const struct gp_dmarc_policies all = { .n = 1,
+			.v = { &policy } };
+		const struct gp_dmarc_decision d = gp_dmarc_decide(&policy, &c);
+		struct gp_dmarc_decision done;
+
+		print_message("# %s\n", r->label);
+		policy.mode = GP_MONITOR;
+		(void)gp_dmarc_most_lenient(&all, &c, arena, &done);
+		assert_int_equal(done.applied, NONE);
+		assert_int_equal(done.disposition, d.disposition);
+		assert_int_equal(done.reason,
+		    d.applied == NONE ? d.reason : GP_DMARC_LOCAL_POLICY);
+		assert_non_null(strstr(done.comment, d.comment));
+		assert_int_equal(strncmp(done.comment, "mode is monitor", 15) ==
+				     0,
+		    d.applied != NONE);
+		policy.mode = GP_ENFORCE;
+		(void)gp_dmarc_most_lenient(&all, &c, arena, &done);
+		assert_int_equal(done.applied, d.applied);
+		assert_int_equal(done.reason, d.reason);
 	}
 	gp_arena_free(arena);
 }
@@ -503,6 +579,8 @@ main(void)
 		cmocka_unit_test(dmarc_decide_is_monotone),
 		cmocka_unit_test(dmarc_describe_names_the_override),
 		cmocka_unit_test(dmarc_most_lenient_table),
+		cmocka_unit_test(
+		    dmarc_most_lenient_under_monitor_applies_nothing),
 		cmocka_unit_test(dmarc_policies_are_told_apart_and_bounded),
 	};
 

@@ -228,8 +228,8 @@ metrics_text_of_a_fresh_daemon_is_complete(void **state)
 	(void)state;
 	/* 1 + 9 single + 2 + 4 + 4 + 8 + 8 + 3 + 4 + 2 + 2 * 20, and of DKIM
 	 * 1 single + 6 + 4 + 6 + 2 + 4 + 20, and of DMARC 1 single + 5 + 2 +
-	 * 20, and of preflight 3 + 8 */
-	assert_int_equal(read_text(gp_buf_cstr(&text)), 167);
+	 * 3 + 20, and of preflight 3 + 8 */
+	assert_int_equal(read_text(gp_buf_cstr(&text)), 170);
 	has_line(&text,
 	    "gatepost_build_info{daemon=\"spf\",version=\"" GP_VERSION
 	    "\"} 1\n");
@@ -343,7 +343,10 @@ metrics_words_of_dmarc_are_those_of_the_core(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 20; i++)
 		gp_metrics_add(m, GP_M_DMARC_RESULTS, i, 10 + (int)i);
+	gp_metrics_add(m, GP_M_DMARC_RECORDS, 2, 7);
 	text = format(m);
+	has_line(&text, "gatepost_dmarc_records_total{daemon=\"dmarc\","
+			"outcome=\"unavailable\"} 7\n");
 	for (unsigned i = 0; i < GP_DMARC_RESULTS; i++) {
 		(void)snprintf(line, sizeof(line),
 		    "gatepost_dmarc_results_total{daemon=\"dmarc\","
