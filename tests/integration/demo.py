@@ -118,9 +118,9 @@ class Show:
             return ["nothing was delivered"]
         fields = message.all(AR)
         try:
-            ident, ours = lab_authres.parse(fields[0])
+            ident, ours = lab_authres.read(fields[0])
             spf = lab_authres.spf(fields[0], case.prop)
-        except (IndexError, lab_authres.Malformed) as e:
+        except (IndexError, lab_authres.Malformed, lab_authres.Differs) as e:
             return ["the field on top: %s" % e]
         wrong = []
         if message.fields[0][0] != AR or ident != ID or not spf or spf.result != case.spf:

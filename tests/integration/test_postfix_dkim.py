@@ -107,7 +107,7 @@ def ours(message):
     out = {}
     for i, (name, value) in enumerate(message.fields if message else []):
         if name.strip().lower() == AR.lower():
-            ident, results = lab_authres.parse(value)
+            ident, results = lab_authres.read(value, ID)
             if ident == ID:
                 out.setdefault(results[0].method, []).append((i, results))
     return out

@@ -108,7 +108,7 @@ def ours(message):
     for i, (name, value) in enumerate(message.fields):
         if name.strip().lower() == AR.lower():
             try:
-                ident, results = lab_authres.parse(value)
+                ident, results = lab_authres.read(value, ID)
             except lab_authres.Malformed:
                 continue
             if ident.lower().rstrip(".") == ID:

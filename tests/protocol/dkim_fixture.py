@@ -132,7 +132,7 @@ class Judged:
         self.added = [n for _, n, _ in last.inserted]
         self.fields = [v for _, n, v in last.inserted if n == AR]
         self.field = self.fields[0] if len(self.fields) == 1 else None
-        self.results = [r for r in lab_authres.parse(self.field)[1]
+        self.results = [r for r in lab_authres.read(self.field)[1]
                         if r.method == "dkim"] if self.field else []
 
     @property

@@ -1,14 +1,7 @@
 """dmarc_fixture - the three filters beside one another, with one policy, one
 seal and one name server, and a message that goes through any of them in any
 order, each seeing the header as the filter before it left it."""
-import collections
 import re
-
-try:
-    import authres
-    import authres.dmarc
-except ImportError:
-    authres = None
 
 import lab_authres
 import lab_dkim
@@ -47,7 +40,7 @@ POLICIES = {
 
 
 def why_not():
-    return lab_dkim.why_not() or (None if authres else "python3-authres is not installed")
+    return lab_dkim.why_not() or lab_authres.why_not()
 
 
 def zone(key):
@@ -90,6 +83,7 @@ class Outcome:
         self.last, self.raw = last, raw
         self.action, self.text, self.hold = last.action, last.text, last.quarantine
         self.going = self.action in ("continue", "accept")
+        self.ours = self._ours()
 
     @property
     def fields(self):
@@ -98,13 +92,13 @@ class Outcome:
         return [v.decode("utf-8", "backslashreplace") for n, v in Mail(self.raw).fields
                 if n.lower() == AR.lower().encode()]
 
-    @property
-    def ours(self):
-        """[[result ...] of each field that bears our id], the topmost first."""
+    def _ours(self):
+        """[[result ...] of each field that bears our id], the topmost first;
+        python3-authres reads the same in each, or this fails."""
         out = []
         for value in self.fields:
             try:
-                ident, results = lab_authres.parse(value)
+                ident, results = lab_authres.read(value, ID)
             except lab_authres.Malformed:
                 continue  # somebody else's
             if ident == ID:
@@ -134,19 +128,6 @@ class Outcome:
         names = ("smtp.mailfrom", "smtp.helo", "header.d", "header.from")
         return {(r.method, r.props.get(n)) for results in self.ours for r in results
                 if r.result == "pass" for n in names if n in r.props}
-
-
-Seen = collections.namedtuple("Seen", "method result props reason")
-
-
-def read_back(value):
-    """The field by python3-authres: (id, [Seen ...])."""
-    with_dmarc = authres.FeatureContext(authres.dmarc)
-    field = with_dmarc.parse(AR + ":" + value.replace("\n", "\r\n"))
-    return field.authserv_id, [
-        Seen(r.method, r.result, {"%s.%s" % (p.type, p.name): p.value for p in r.properties},
-             # it leaves the quoted pairs of a reason in
-         r.reason and re.sub(r"\\(.)", r"\1", r.reason)) for r in field.results]
 
 
 def verdict_of(session, raw, **kw):

@@ -67,7 +67,7 @@ class Judged:
         self.fields = [v for _, n, v in last.inserted
                        if n.lower() == "authentication-results"]
         self.field = self.fields[0] if len(self.fields) == 1 else None
-        self.results = lab_authres.parse(self.field)[1] if self.field else []
+        self.results = lab_authres.read(self.field)[1] if self.field else []
         self.spf = self.results[0].result if self.results else None
 
 

@@ -63,7 +63,7 @@ def ask(socket_path, test):
     fields = [v for _, n, v in last.inserted if n.lower() == "authentication-results"]
     if len(fields) != 1:
         return Outcome("no field", None, repr(last))
-    results = lab_authres.parse(fields[0])[1]
+    results = lab_authres.read(fields[0])[1]
     # a name that can not be read is not shown: then there is no property
     other = "smtp.helo" if test["mailfrom"] else "smtp.mailfrom"
     shown = [r for r in results if other not in r.props]

@@ -75,7 +75,7 @@ def results_of(what, case, last):
     fields = [v for _, n, v in last.inserted if n == "Authentication-Results"]
     tap.equal(len(fields), 1, what + ": one field is added")
     try:
-        ident, results = lab_authres.parse(fields[0])
+        ident, results = lab_authres.read(fields[0])
     except (IndexError, lab_authres.Malformed) as e:
         tap.ok(False, what + ": the field is by RFC 8601", repr(e))
         return None
@@ -180,7 +180,7 @@ def claim(fields):
 def judge_dmarc(what, case, field):
     wanted = case["expect"]["dmarc"]
     try:
-        dmarc = [r for r in lab_authres.parse(field)[1] if r.method == "dmarc"]
+        dmarc = [r for r in lab_authres.read(field)[1] if r.method == "dmarc"]
     except lab_authres.Malformed as e:
         tap.ok(False, what + ": the field is by RFC 8601", repr(e))
         return

@@ -1,10 +1,17 @@
 """lab_authres - read Authentication-Results, strictly by RFC 8601 section 2.2.
 
 Written from the grammar, apart from the reader under test: what gatepost
-writes must be readable by somebody else.
+writes must be readable by somebody else.  read() is for fields that gatepost
+has written: where python3-authres is installed, it must find the same in them.
 """
 import collections
 import re
+
+try:
+    import authres
+    import authres.core
+except ImportError:
+    authres = None
 
 Result = collections.namedtuple("Result", "method result reason props")
 
@@ -17,6 +24,10 @@ SPACE = re.compile(r"[ \t\r\n]*")
 
 class Malformed(Exception):
     pass
+
+
+class Differs(Exception):
+    """python3-authres reads something else, or nothing."""
 
 
 class Reader:
@@ -114,9 +125,75 @@ def parse(text):
     return ident, results
 
 
+# -- the other reader --------------------------------------------------------
+
+# Where python3-authres (1.2.0) leaves RFC 8601 it is mended, each place with
+# its reason.
+if authres:
+    # text in quotes may be UTF-8 since RFC 6532
+    authres.core.RFC5322_QTEXT_PATTERN = r'[\x21\x23-\x5b\x5d-\x7e\x80-\U0010ffff]'
+
+    class Mended(authres.core.AuthenticationResultsHeader):
+        def _parse_pvalue(self):
+            # 1. It takes a quoted string only before ";" or the end, so a
+            #    value in quotes that another property follows gets lost.
+            # 2. It takes "" for no quoted string at all.
+            self._parse_rfc5322_cfws()
+            if not self._parse_text.startswith('"'):
+                return super()._parse_pvalue()
+            return self._parse_rfc5322_quoted_string() or ""
+
+
+def why_not():
+    return None if authres else "python3-authres is not installed"
+
+
+def unescape(text):
+    """It leaves the backslashes of quoted pairs in a value."""
+    return re.sub(r"\\(.)", r"\1", text or "")
+
+
+def by_authres(text):
+    """(id, [(method, result, reason, [(type, name, value)])]) as
+    python3-authres has it; "" for no reason."""
+    header = Mended(authres.FeatureContext())
+    header.strict = True  # else it swallows what it can not read
+    header._parse_text = text
+    header._parse()
+    return header.authserv_id, [
+        (r.method, r.result, unescape(r.reason),
+         [(p.type, p.name, unescape(p.value)) for p in r.properties])
+        for r in header.results]
+
+
+def as_shown(reason):
+    """It shows a reason in ASCII only."""
+    return re.sub("[^ -~]", "?", reason or "")
+
+
+def compare(text, mine):
+    try:
+        ident, results = by_authres(text.replace("\r\n", "\n"))
+    except authres.AuthResError as e:
+        raise Differs("python3-authres: %r: %s" % (text, e)) from e
+    theirs = ident, [(method, result, reason, {"%s.%s" % p[:2]: p[2] for p in props})
+                     for method, result, reason, props in results]
+    if theirs != (mine[0], [(r.method, r.result, as_shown(r.reason), r.props) for r in mine[1]]):
+        raise Differs("%r: python3-authres reads %r, not %r" % (text, theirs, mine))
+
+
+def read(text, ours=None):
+    """As parse(), of a field that gatepost has written: python3-authres reads
+    the same in it, or this is Differs.  With `ours` only of that id."""
+    mine = parse(text)
+    if authres and (ours is None or mine[0].lower().rstrip(".") == ours):
+        compare(text, mine)
+    return mine
+
+
 def spf(text, prop="smtp.mailfrom"):
     """The spf result that has this property, or None."""
-    for r in parse(text)[1]:
+    for r in read(text)[1]:
         if r.method == "spf" and prop in r.props:
             return r
     return None
