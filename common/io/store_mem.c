@@ -27,8 +27,10 @@
 #define BUCKETS_FEW 1024
 /* Of an item: what malloc adds, its places in the table and in the heap. */
 #define ITEM_EXTRA 48
-/* Items looked at for each that is new. */
+/* What goes in passing: items looked at for each that is new, and how long
+ * they must have been worth nothing: the clock may go back, too. */
 #define GONE_AT_ONCE 2
+#define GONE_MS      900000
 
 enum item_kind {
 	ITEM_METER = GP_STORE_METER,
@@ -214,12 +216,14 @@ grow(struct mem *m)
 static void
 make_room(struct mem *m, int64_t now_ms, size_t bytes)
 {
+	const int64_t gone_ms = gp_time_sub(now_ms, GONE_MS);
+
 	for (int i = 0;
-	     i < GONE_AT_ONCE && m->items > 0 && m->heap[0].gone_ms <= now_ms;
+	     i < GONE_AT_ONCE && m->items > 0 && m->heap[0].gone_ms <= gone_ms;
 	     i++) {
 		struct item *item = heap_first(m);
 
-		if (item != NULL && item->gone_ms <= now_ms)
+		if (item != NULL && item->gone_ms <= gone_ms)
 			forget(m, item);
 	}
 	while (m->items > 0 && m->bytes + bytes > m->max_bytes) {

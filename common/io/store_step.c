@@ -117,6 +117,19 @@ forget_old(struct gp_store_cells *c, int64_t now_ms)
 	}
 }
 
+/* Callers read the clock before they wait for the lock: one that comes late
+ * must not set the meter back, or the next would drain it twice. */
+static void
+drain(struct gp_store_cell *meter, const struct gp_charge *charge,
+    int64_t now_ms)
+{
+	const int64_t late_ms = gp_time_sub(meter->meter.at_ms, now_ms);
+
+	if (late_ms > 0 && late_ms <= GP_STORE_LATE_MS)
+		return;
+	gp_meter_drain(&meter->meter, &charge->rule, now_ms);
+}
+
 static void
 used(struct gp_store_cell *meter, const struct gp_charge *charge,
     int64_t now_ms)
@@ -156,7 +169,7 @@ charge_one(struct gp_store_slot *slot, const struct gp_charge *charge,
 	struct gp_meter *m = &slot->meter->meter;
 	struct gp_charged done = { .fits = true };
 
-	gp_meter_drain(m, &charge->rule, now_ms);
+	drain(slot->meter, charge, now_ms);
 	done.free = is_marked(slot->mark, charge, now_ms);
 	if (!done.free)
 		done.fits = gp_meter_admits(m, &charge->rule, charge->cost);
@@ -179,11 +192,11 @@ refund_one(struct gp_store_slot *slot, const struct gp_charge *charge,
 {
 	struct gp_store_cell *meter = slot->meter;
 
-	if (slot->mark != NULL && slot->mark->until_ms != 0)
+	if (slot->mark != NULL)
 		set_mark(slot->mark, 0);
 	if (meter->until_ms == 0)
 		return;
-	gp_meter_drain(&meter->meter, &charge->rule, now_ms);
+	drain(meter, charge, now_ms);
 	gp_meter_refund(&meter->meter, charge->cost);
 	used(meter, charge, now_ms);
 }
@@ -194,7 +207,7 @@ debit_one(struct gp_store_slot *slot, const struct gp_charge *charge,
 {
 	struct gp_store_cell *meter = slot->meter;
 
-	gp_meter_drain(&meter->meter, &charge->rule, now_ms);
+	drain(meter, charge, now_ms);
 	gp_meter_debit(&meter->meter, &charge->rule, charge->cost);
 	used(meter, charge, now_ms);
 }

@@ -21,6 +21,10 @@
 
 #include "io/store_backend.h"
 
+/* A call whose time is at most so much before that of a meter is late, not a
+ * sign that the clock went back. */
+#define GP_STORE_LATE_MS 10000
+
 enum gp_store_kind { GP_STORE_METER, GP_STORE_MARK };
 
 struct gp_store_cell {

@@ -14,7 +14,8 @@
  * Keys begin with a word that is new in each test, so that a store with other
  * keys in it will do.  The suite closes what it opens.  With `own_clock` the
  * backend reads its own: tests that step the time are not run upon it, and the
- * others do not depend on it.
+ * others do not depend on it.  The tests' clock goes back, too, by up to a
+ * quarter of an hour: what is worth nothing must be kept for so long.
  */
 #ifndef TESTS_STORE_SUITE_H
 #define TESTS_STORE_SUITE_H
