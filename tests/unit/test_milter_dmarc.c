@@ -5,7 +5,9 @@ int dmarc_main(int argc, char **argv);
 #include "../../milters/dmarc.c"
 #undef main
 
+#include "io/record_store.h"
 #include "support/fake_mta.h"
+#include "support/record_lab.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -275,10 +277,194 @@ milter_dmarc_names_the_override(void **state)
 	fake_mta_close(&f);
 }
 
+/* -- records ---------------------------------------------------------------
+ */
+
+struct kept_row {
+	const char *label;
+	struct row mail;
+	bool none; /* no record; else, what is in it: */
+	const char *header_from, *policy_domain;
+	enum gp_record_result result;
+	enum gp_record_disposition disposition;
+	enum gp_record_override reason;
+	bool spf, dkim; /* aligned */
+	enum gp_spf_result spf_result;
+	const char *signer; /* of the first signature; "": none */
+};
+
+#define BOTH(r, d, r2, d2)                                                     \
+	"mx.test; spf=" r " smtp.mailfrom=" d "; dkim=" r2 " header.d=" d2     \
+	" header.s=s"
+#define MAIL(sealed_, from_, rcpt_)                                            \
+	.mail = { .sealed = (sealed_),                                         \
+		.from = "From: a@" from_,                                      \
+		.rcpt = (rcpt_) }
+#define JUDGED(r, d, o)                                                        \
+	.result = GP_RECORD_R_##r, .disposition = GP_RECORD_D_##d,             \
+	.reason = GP_RECORD_O_##o
+
+static const struct kept_row kept_rows[] = {
+	{ .label = "rejected",
+	    MAIL(BOTH("fail", "rej.test", "fail", "x.test"), "m.rej.test",
+		NULL),
+	    .header_from = "m.rej.test",
+	    .policy_domain = "rej.test",
+	    JUDGED(FAIL, REJECT, NONE),
+	    .spf_result = GP_SPF_FAIL,
+	    .signer = "x.test" },
+	{ .label = "rejected, but for a recipient who only watches",
+	    MAIL(BOTH("fail", "rej.test", "none", "x.test"), "rej.test",
+		"<r@lenient.test>"),
+	    .header_from = "rej.test",
+	    .policy_domain = "rej.test",
+	    JUDGED(FAIL, NONE, LOCAL_POLICY),
+	    .spf_result = GP_SPF_FAIL,
+	    .signer = "" },
+	{ .label = "held",
+	    MAIL(BOTH("none", "x.test", "none", "x.test"), "quar.test", NULL),
+	    .header_from = "quar.test",
+	    .policy_domain = "quar.test",
+	    JUDGED(FAIL, QUARANTINE, NONE),
+	    .spf_result = GP_SPF_NONE,
+	    .signer = "" },
+	{ .label = "a filter is down that might have said pass",
+	    MAIL(SPF("none", "x.test"),
+		"rej.test|DKIM-Signature: v=1; a=rsa-sha256; d=rej.test; s=s;"
+		" h=from; b=AAAA;"
+		" bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+		NULL),
+	    .header_from = "rej.test",
+	    .policy_domain = "rej.test",
+	    JUDGED(FAIL, NONE, LOCAL_POLICY),
+	    .spf_result = GP_SPF_NONE,
+	    .signer = "" },
+	{ .label = "temperror for one who only watches",
+	    MAIL(SPF("pass", "temp.test"), "temp.test", "<r@lenient.test>"),
+	    .header_from = "temp.test",
+	    .policy_domain = "",
+	    JUDGED(TEMPERROR, NONE, OTHER),
+	    .spf_result = GP_SPF_PASS,
+	    .signer = "" },
+	{ .label = "temperror, comes again",
+	    MAIL(SPF("pass", "temp.test"), "temp.test", NULL),
+	    .none = true },
+	{ .label = "no policy",
+	    MAIL(SPF("pass", "x.test"), "x.test", NULL),
+	    .none = true },
+	{ .label = "a pass by both",
+	    MAIL(BOTH("pass", "rej.test", "pass", "m.rej.test"), "rej.test",
+		NULL),
+	    .header_from = "rej.test",
+	    .policy_domain = "rej.test",
+	    JUDGED(PASS, PASS, NONE),
+	    .spf = true,
+	    .dkim = true,
+	    .spf_result = GP_SPF_PASS,
+	    .signer = "m.rej.test" },
+	{ .label = "no author", MAIL("", "", NULL), .none = true },
+};
+
+static void
+check_record(const struct kept_row *row, const struct gp_record *r)
+{
+	struct gp_ip client;
+
+	assert_int_equal(gp_ip_parse(GP_STR("192.0.2.1"), &client), GP_OK);
+	assert_memory_equal(&r->source_ip, &client, sizeof(client));
+	assert_true(gp_str_eq(r->header_from, gp_str(row->header_from)));
+	assert_true(
+	    gp_str_eq(r->policy_published.domain, gp_str(row->policy_domain)));
+	assert_int_equal(r->policy_evaluated.result, row->result);
+	assert_int_equal(r->policy_evaluated.disposition, row->disposition);
+	assert_int_equal(r->policy_evaluated.reason, row->reason);
+	assert_int_equal(r->policy_evaluated.spf, row->spf);
+	assert_int_equal(r->policy_evaluated.dkim, row->dkim);
+	assert_int_equal(r->policy_evaluated.comment.n > 0,
+	    row->reason != GP_RECORD_O_NONE);
+	assert_int_equal(r->spf.result, row->spf_result);
+	assert_int_equal(r->n_dkim, *row->signer != '\0');
+	if (r->n_dkim > 0)
+		assert_true(gp_str_eq(r->dkim[0].domain, gp_str(row->signer)));
+}
+
+static bool
+check_next(void *arg, const struct gp_record *r)
+{
+	const struct kept_row **row = arg;
+
+	while ((*row)->none)
+		++*row;
+	print_message("# %s\n", (*row)->label);
+	check_record(*row, r);
+	++*row;
+	return true;
+}
+
+static bool
+file_has(const char *path, const char *text)
+{
+	struct gp_buf all;
+	char block[4096];
+	FILE *file = fopen(path, "r");
+	size_t n;
+	bool has;
+
+	assert_non_null(file);
+	gp_buf_init(&all, 16 << 20);
+	while ((n = fread(block, 1, sizeof(block), file)) > 0)
+		gp_buf_add(&all, block, n);
+	assert_int_equal(fclose(file), 0);
+	has = memmem(all.p, all.n, text, strlen(text)) != NULL;
+	gp_buf_clear(&all);
+	return has;
+}
+
+/* What the messages of the table leave is read back when the process is
+ * over; nothing of a recipient is in the file. */
+static void
+milter_dmarc_keeps_a_record_of_each_judged_message(void **state)
+{
+	const size_t n = sizeof(kept_rows) / sizeof(kept_rows[0]);
+	const struct kept_row *row = kept_rows;
+	struct record_lab lab;
+	struct gp_record_store *s;
+	struct fake_mta f;
+	char parent[64];
+
+	(void)state;
+	record_lab_open(&lab);
+	(void)snprintf(parent, sizeof(parent), "%.*s",
+	    (int)(strrchr(lab.dir, '/') - lab.dir), lab.dir);
+	(void)snprintf(strrchr(lab.dir, '/') + 1, 16, GP_DMARC_RECORDS_DIR);
+	fake_mta_open_in(&f, &dmarc_milter, ENFORCE, zone, parent);
+	for (size_t i = 0; i < n; i++) {
+		struct gp_verdict v;
+
+		play(&f, &kept_rows[i].mail, &v);
+	}
+	dmarc_milter.stop(f.env.own);
+	fake_mta_close(&f);
+	s = record_lab_store(&lab, 0);
+	assert_int_equal(gp_record_store_walk(s, 0, INT64_MAX, check_next, &row,
+			     NULL),
+	    GP_OK);
+	while (row < kept_rows + n && row->none)
+		row++;
+	assert_ptr_equal(row, kept_rows + n);
+	gp_record_store_close(s);
+	(void)snprintf(parent, sizeof(parent), "%.50s/data.mdb", lab.dir);
+	assert_true(file_has(parent, "rej.test"));
+	assert_false(file_has(parent, "lenient.test"));
+	record_lab_close(&lab);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    milter_dmarc_keeps_a_record_of_each_judged_message),
 		cmocka_unit_test(milter_dmarc_table),
 		cmocka_unit_test(milter_dmarc_remembers_who_sent_aligned_mail),
 		cmocka_unit_test(milter_dmarc_names_the_override),
