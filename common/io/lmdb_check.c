@@ -34,6 +34,7 @@
 #define UNWRITTEN   65536 /* pages behind the file's end that may be free */
 #define TXN_MAX     (SIZE_MAX / 2)
 #define NODE_HEAD   8U
+#define KEY_MAX     511
 #define POINTER_MAX (PAGE_MAX / 2)
 
 enum { FREE_DB, MAIN_DB };
@@ -204,19 +205,27 @@ take(struct check *c, size_t from, size_t n)
 	return true;
 }
 
+static size_t
+key_bytes_of(const struct check *c, const struct node *node)
+{
+	if (c->which == FREE_DB)
+		return sizeof(size_t);
+	return c->key_bytes != 0 ? c->key_bytes : node->key_bytes;
+}
+
 static bool
 check_leaf_node(struct check *c, const struct node *node, size_t offset,
     size_t *bytes)
 {
-	const size_t key_bytes =
-	    c->which == FREE_DB ? sizeof(size_t) : c->key_bytes;
+	const size_t key_bytes = key_bytes_of(c, node);
 	const size_t n = (size_t)node->low | (size_t)node->high << 16;
 	const uint8_t *value = c->page + offset + NODE_HEAD + key_bytes;
 	const size_t room = c->page_bytes - offset;
 	const size_t held = node->flags == NODE_BIG ? sizeof(size_t) : n;
 	size_t txn;
 
-	if (node->key_bytes != key_bytes || node->flags > NODE_BIG)
+	if (node->key_bytes != key_bytes || node->flags > NODE_BIG ||
+	    key_bytes == 0 || key_bytes > KEY_MAX)
 		return wrong(c, "a node is not one of ours");
 	*bytes = NODE_HEAD + key_bytes + held;
 	if (*bytes > room)

@@ -20,7 +20,7 @@
 #include <stddef.h>
 
 /*
- * gp_lmdb_check - `key_bytes` is the size of every key.
+ * gp_lmdb_check - `key_bytes` is the size of every key; 0: 1 to 511.
  * GP_OK    sound; or no such file, or an empty one: LMDB makes it anew.
  * GP_TEMP  it can not be read; err says why.
  * GP_PERM  damaged, or not such a file at all; err says what is wrong.

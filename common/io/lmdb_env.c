@@ -6,24 +6,37 @@
 #include "io/clock.h"
 #include "io/lmdb_aside.h"
 #include "io/lmdb_check.h"
+#include "io/octet_lock.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FILE_MODE 0660
 #define DIR_MODE  0770
 
-#define POLL_MS 5
+/* A mapped file begins so large, grows by half or so much, before less than the
+ * margin is left. */
+#define FIRST_BYTES  ((size_t)1024 * 1024)
+#define MARGIN_BYTES ((size_t)256 * 1024)
+
+/* When the disk was full, growing is tried again. */
+#define REGROW_US (10 * GP_US_PER_S)
+
+/* File systems where an octet that is written takes new room (linux/magic.h,
+ * and what is not in it). */
+#define COW_BTRFS    0x9123683eL
+#define COW_BCACHEFS 0xca451a4eL
+#define COW_ZFS      0x2fc12fc1L
 
 /* Octets of the file "lock"; a process has its own one behind OPEN_AT. */
 #define WRITE_AT 0
@@ -39,42 +52,18 @@ struct gp_lmdb_env {
 	pthread_mutex_t lock; /* of what follows */
 	MDB_env *env;         /* NULL: to be opened at the next use */
 	MDB_dbi dbi;
-	dev_t device; /* the file it is open on */
+	bool mapped; /* as is wished, and can be had */
+	bool full;   /* the last transaction had no room */
+	size_t page_bytes;
+	size_t room;     /* to which the file may grow, as far as is known */
+	int64_t grow_us; /* not before */
+	dev_t device;    /* the file it is open on */
 	ino_t inode;
 	MDB_txn *txn; /* the one there is, or NULL */
 	MDB_cursor *cursor;
 	bool writes;
 	int error; /* of its first call that failed */
 };
-
-/* -- between processes ---------------------------------------------------- */
-
-static int
-set_octet(int fd, short type, off_t at)
-{
-	struct flock octet = {
-		.l_type = type,
-		.l_whence = SEEK_SET,
-		.l_start = at,
-		.l_len = 1,
-	};
-
-	return fcntl(fd, F_OFD_SETLK, &octet);
-}
-
-static bool
-lock_octet(int fd, off_t at, int64_t wait_us)
-{
-	const int64_t deadline = gp_clock_us() + wait_us;
-
-	while (set_octet(fd, F_WRLCK, at) != 0) {
-		if ((errno != EAGAIN && errno != EACCES && errno != EINTR) ||
-		    gp_clock_us() >= deadline)
-			return false;
-		(void)poll(NULL, 0, POLL_MS);
-	}
-	return true;
-}
 
 /* -- the environment; its lock and WRITE_AT are held ----------------------- */
 
@@ -132,39 +121,108 @@ set_aside(struct gp_lmdb_env *e, const char *why, struct gp_err *err)
 /* Deleting takes some pages first.  What a larger max_bytes let grow has none
  * to spare. */
 static size_t
-map_bytes(const struct gp_lmdb_env *e)
+map_bytes(const struct gp_lmdb_env *e, size_t file_bytes)
+{
+	const size_t max = e->options.max_bytes;
+	const size_t least = e->mapped && max > FIRST_BYTES ? FIRST_BYTES : max;
+
+	if (file_bytes <= least)
+		return least;
+	return e->mapped ? file_bytes : file_bytes + max / 4;
+}
+
+static size_t
+file_bytes(const char *path)
 {
 	struct stat st;
 
-	if (stat(e->data, &st) != 0 ||
-	    (size_t)st.st_size <= e->options.max_bytes)
-		return e->options.max_bytes;
-	return (size_t)st.st_size + e->options.max_bytes / 4;
+	return stat(path, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* A hole that is written to while the disk is full kills (SIGBUS). */
+static int
+fill_holes(const struct gp_lmdb_env *e, size_t bytes)
+{
+	int fd;
+
+	if (mdb_env_get_fd(e->env, &fd) != 0)
+		return EBADF;
+	while (fallocate(fd, 0, 0, (off_t)bytes) != 0)
+		if (errno != EINTR)
+			return errno;
+	return 0;
+}
+
+static bool
+can_be_mapped(const struct gp_lmdb_env *e)
+{
+	struct statfs fs;
+
+	return e->options.mapped && statfs(e->dir, &fs) == 0 &&
+	       fs.f_type != COW_BTRFS && fs.f_type != COW_BCACHEFS &&
+	       fs.f_type != COW_ZFS;
 }
 
 static int
-open_lmdb(struct gp_lmdb_env *e)
+open_files(struct gp_lmdb_env *e)
 {
-	MDB_txn *txn = NULL;
-	struct stat st;
+	const size_t bytes = map_bytes(e, file_bytes(e->data));
+	unsigned flags = MDB_NOTLS;
 	int dead, error = mdb_env_create(&e->env);
 
 	if (error != 0) {
 		e->env = NULL;
 		return error;
 	}
-	error = mdb_env_set_mapsize(e->env, map_bytes(e));
+	if (e->mapped)
+		flags |= MDB_NOSYNC | MDB_WRITEMAP;
+	else
+		flags |= e->options.mapped ? MDB_NOSYNC : MDB_NOMETASYNC;
+	error = mdb_env_set_mapsize(e->env, bytes);
 	if (error == 0)
-		error = mdb_env_open(e->env, e->dir, MDB_NOTLS | MDB_NOMETASYNC,
-		    FILE_MODE);
+		error = mdb_env_open(e->env, e->dir, flags, FILE_MODE);
+	if (error == 0 && e->mapped)
+		error = fill_holes(e, bytes);
 	if (error == 0)
 		error = mdb_reader_check(e->env, &dead);
+	if (error != 0)
+		close_env(e);
+	return error;
+}
+
+static int
+open_database(struct gp_lmdb_env *e)
+{
+	MDB_txn *txn;
+	MDB_stat st;
+	int error = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+
+	if (error != 0)
+		return error;
+	error = mdb_dbi_open(txn, NULL, 0, &e->dbi);
 	if (error == 0)
-		error = mdb_txn_begin(e->env, NULL, MDB_RDONLY, &txn);
+		error = mdb_stat(txn, e->dbi, &st);
+	mdb_txn_abort(txn);
 	if (error == 0)
-		error = mdb_dbi_open(txn, NULL, 0, &e->dbi);
-	if (txn != NULL)
-		mdb_txn_abort(txn);
+		e->page_bytes = st.ms_psize;
+	return error;
+}
+
+static int
+open_lmdb(struct gp_lmdb_env *e)
+{
+	struct stat st;
+	int error;
+
+	e->mapped = can_be_mapped(e);
+	error = open_files(e);
+	if (e->mapped && error == EOPNOTSUPP) {
+		e->mapped = false;
+		error = open_files(e);
+	}
+	if (error != 0)
+		return error;
+	error = open_database(e);
 	if (error == 0 && stat(e->data, &st) != 0)
 		error = errno;
 	if (error != 0) {
@@ -173,6 +231,9 @@ open_lmdb(struct gp_lmdb_env *e)
 	}
 	e->device = st.st_dev;
 	e->inode = st.st_ino;
+	e->room = e->options.max_bytes;
+	e->grow_us = 0;
+	e->full = false;
 	return 0;
 }
 
@@ -225,7 +286,7 @@ enter(struct gp_lmdb_env *e, struct gp_err *err)
 	enum gp_rc rc = GP_OK;
 
 	pthread_mutex_lock(&e->lock);
-	if (!lock_octet(e->lock_fd, WRITE_AT, e->options.lock_us)) {
+	if (!gp_octet_lock(e->lock_fd, WRITE_AT, e->options.lock_us)) {
 		pthread_mutex_unlock(&e->lock);
 		return gp_fail(err, GP_TEMP, "%s: another process writes",
 		    e->data);
@@ -235,7 +296,7 @@ enter(struct gp_lmdb_env *e, struct gp_err *err)
 		rc = open_env(e, err);
 	}
 	if (rc != GP_OK) {
-		(void)set_octet(e->lock_fd, F_UNLCK, WRITE_AT);
+		gp_octet_unlock(e->lock_fd, WRITE_AT);
 		pthread_mutex_unlock(&e->lock);
 	}
 	return rc;
@@ -244,7 +305,7 @@ enter(struct gp_lmdb_env *e, struct gp_err *err)
 static void
 leave(struct gp_lmdb_env *e)
 {
-	(void)set_octet(e->lock_fd, F_UNLCK, WRITE_AT);
+	gp_octet_unlock(e->lock_fd, WRITE_AT);
 	pthread_mutex_unlock(&e->lock);
 }
 
@@ -260,21 +321,90 @@ enter_to_read(struct gp_lmdb_env *e, struct gp_err *err)
 	pthread_mutex_unlock(&e->lock);
 	rc = enter(e, err);
 	if (rc == GP_OK)
-		(void)set_octet(e->lock_fd, F_UNLCK, WRITE_AT);
+		gp_octet_unlock(e->lock_fd, WRITE_AT);
 	return rc;
+}
+
+/* -- growing; WRITE_AT is held -------------------------------------------- */
+
+/*
+ * LMDB cuts a mapped file to the size of the map, and lets it have holes.  So
+ * maps are never smaller than the file, and a file has its blocks before they
+ * are mapped.
+ */
+static int
+map_to(struct gp_lmdb_env *e, size_t bytes)
+{
+	int error = fill_holes(e, bytes);
+
+	return error != 0 ? error : mdb_env_set_mapsize(e->env, bytes);
+}
+
+static int
+grow(struct gp_lmdb_env *e, size_t map)
+{
+	const size_t max = e->options.max_bytes;
+	const size_t step = map / 2 > FIRST_BYTES ? map / 2 : FIRST_BYTES;
+	size_t to = map + step < max ? map + step : max;
+	int error;
+
+	if (file_bytes(e->data) > map) /* another process was first */
+		to = file_bytes(e->data);
+	if (to <= map || gp_clock_us() < e->grow_us)
+		return 0;
+	error = map_to(e, to);
+	e->room = error == 0 ? max : map;
+	e->grow_us = error == 0 ? 0 : gp_clock_us() + REGROW_US;
+	/* without more room the transaction shows how far it comes */
+	return error == ENOSPC || error == EDQUOT || error == EFBIG ? 0 : error;
+}
+
+static int
+grow_in_time(struct gp_lmdb_env *e)
+{
+	MDB_envinfo info;
+	int error = mdb_env_info(e->env, &info);
+
+	if (error != 0)
+		return error;
+	if (!e->full && (info.me_last_pgno + 1) * e->page_bytes + MARGIN_BYTES <
+			    info.me_mapsize)
+		return 0;
+	e->full = false;
+	return grow(e, info.me_mapsize);
+}
+
+/* A process with a larger max_bytes, or with more to write, let it grow. */
+static int
+map_what_is_there(struct gp_lmdb_env *e)
+{
+	int error;
+
+	if (!e->mapped)
+		return mdb_env_set_mapsize(e->env, 0);
+	if (!e->writes &&
+	    !gp_octet_lock(e->lock_fd, WRITE_AT, e->options.lock_us))
+		return EBUSY;
+	error = map_to(e, file_bytes(e->data));
+	if (!e->writes)
+		gp_octet_unlock(e->lock_fd, WRITE_AT);
+	return error;
 }
 
 /* -- transactions --------------------------------------------------------- */
 
 static int
-begin(struct gp_lmdb_env *e, unsigned flags)
+begin(struct gp_lmdb_env *e)
 {
-	int error = mdb_txn_begin(e->env, NULL, flags, &e->txn);
+	const unsigned flags = e->writes ? 0 : MDB_RDONLY;
+	int error = e->mapped && e->writes ? grow_in_time(e) : 0;
 
-	if (error != MDB_MAP_RESIZED)
+	if (error == 0)
+		error = mdb_txn_begin(e->env, NULL, flags, &e->txn);
+	if (error == MDB_MAP_RESIZED)
+		error = map_what_is_there(e);
+	else
 		return error;
-	/* a process with a larger max_bytes let it grow */
-	error = mdb_env_set_mapsize(e->env, 0);
 	return error != 0 ? error : mdb_txn_begin(e->env, NULL, flags, &e->txn);
 }
 
@@ -299,7 +429,7 @@ gp_lmdb_begin(struct gp_lmdb_env *e, enum gp_lmdb_how how, struct gp_err *err)
 		return rc;
 	e->writes = writes;
 	e->error = 0;
-	error = begin(e, writes ? 0 : MDB_RDONLY);
+	error = begin(e);
 	if (error == 0)
 		return GP_OK;
 	rc = fail_db(e, error, err);
@@ -338,6 +468,7 @@ gp_lmdb_end(struct gp_lmdb_env *e, struct gp_err *err)
 		rc = fail_db(e, error, err);
 	if (error == MDB_MAP_FULL)
 		rc = GP_NONE;
+	e->full = rc == GP_NONE;
 	end(e);
 	return rc;
 }
@@ -463,15 +594,26 @@ gp_lmdb_damaged(struct gp_lmdb_env *e)
 	e->error = MDB_CORRUPTED;
 }
 
+struct gp_lmdb_use
+gp_lmdb_use(struct gp_lmdb_env *e)
+{
+	struct gp_lmdb_use use = { .room_bytes = e->room };
+	MDB_stat st;
+
+	if (mdb_stat(e->txn, e->dbi, &st) != 0)
+		return use;
+	use.keys = st.ms_entries;
+	use.bytes = st.ms_psize * (st.ms_branch_pages + st.ms_leaf_pages +
+				      st.ms_overflow_pages);
+	return use;
+}
+
 bool
 gp_lmdb_is_over(struct gp_lmdb_env *e)
 {
-	MDB_stat st;
+	const struct gp_lmdb_use use = gp_lmdb_use(e);
 
-	return mdb_stat(e->txn, e->dbi, &st) == 0 &&
-	       (st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages) *
-	               st.ms_psize >
-	           e->options.max_bytes / 4 * 3;
+	return use.bytes > use.room_bytes / 4 * 3;
 }
 
 void
@@ -507,7 +649,7 @@ open_lock(struct gp_lmdb_env *e, struct gp_err *err)
 	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
 	if (e->lock_fd < 0)
 		rc = fail_errno(err, path, errno);
-	else if (!lock_octet(e->lock_fd, OPEN_AT + (off_t)getpid(), 0))
+	else if (!gp_octet_lock(e->lock_fd, OPEN_AT + (off_t)getpid(), 0))
 		rc = gp_fail(err, GP_PERM,
 		    "%s: is open in this process already", e->dir);
 	free(path);
@@ -543,6 +685,24 @@ gp_lmdb_open(const char *dir, const struct gp_lmdb_options *options,
 	return GP_OK;
 }
 
+enum gp_rc
+gp_lmdb_sync(struct gp_lmdb_env *e, struct gp_err *err)
+{
+	enum gp_rc rc = GP_OK;
+	int fd = -1;
+
+	pthread_mutex_lock(&e->lock);
+	if (e->env != NULL && mdb_env_get_fd(e->env, &fd) == 0)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	pthread_mutex_unlock(&e->lock);
+	if (fd < 0)
+		return GP_NONE;
+	if (fdatasync(fd) != 0)
+		rc = fail_errno(err, e->data, errno);
+	(void)close(fd);
+	return rc;
+}
+
 void
 gp_lmdb_resize(struct gp_lmdb_env *e, size_t max_bytes)
 {
@@ -562,7 +722,7 @@ gp_lmdb_close(struct gp_lmdb_env *e)
 	/* LMDB wants no opening beside a closing; if another process holds
 	 * the lock for long, it is not opening */
 	if (e->env != NULL)
-		(void)lock_octet(e->lock_fd, WRITE_AT, e->options.lock_us);
+		(void)gp_octet_lock(e->lock_fd, WRITE_AT, e->options.lock_us);
 	close_env(e);
 	if (e->lock_fd >= 0)
 		(void)close(e->lock_fd);

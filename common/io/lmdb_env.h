@@ -33,6 +33,12 @@ struct gp_lmdb_options {
 	size_t key_bytes; /* of every key; 0: they differ */
 	size_t max_bytes; /* of the file, which never shrinks */
 	int64_t lock_us;  /* wait so long for another process */
+
+	/* No write waits for the disk; what is written is safe from a kill at
+	 * once, and from loss of power at gp_lmdb_sync.  Where the file system
+	 * allows it the file is written through its map, of which no part is a
+	 * hole; it grows as it is needed. */
+	bool mapped;
 };
 
 struct gp_lmdb_env;
@@ -46,6 +52,10 @@ GP_MUST_USE enum gp_rc
 gp_lmdb_open(const char *dir, const struct gp_lmdb_options *options,
     struct gp_lmdb_env **out, struct gp_err *err);
 void gp_lmdb_close(struct gp_lmdb_env *e); /* NULL is ignored */
+
+/* gp_lmdb_sync - what was written before is on the disk.  Others need not wait.
+ * GP_NONE: there is no file now. */
+GP_MUST_USE enum gp_rc gp_lmdb_sync(struct gp_lmdb_env *e, struct gp_err *err);
 
 /* gp_lmdb_resize - another max_bytes from the next transaction on. */
 void gp_lmdb_resize(struct gp_lmdb_env *e, size_t max_bytes);
@@ -62,24 +72,25 @@ gp_lmdb_begin(struct gp_lmdb_env *e, enum gp_lmdb_how how, struct gp_err *err);
 /*
  * gp_lmdb_end - write what was changed.
  * GP_OK    done, and all before it had succeeded.
- * GP_NONE  there is no room for it; nothing was written.
+ * GP_NONE  there is no room for it; nothing was written.  If the file may
+ *          grow, it will have grown at the next begin.
  * GP_TEMP  something failed; nothing was written.
  */
 GP_MUST_USE enum gp_rc gp_lmdb_end(struct gp_lmdb_env *e, struct gp_err *err);
 void gp_lmdb_abort(struct gp_lmdb_env *e);
 
 /* Inside of one.  GP_OK, GP_NONE (no such key), or GP_TEMP: it failed, and so
- * will all that follows.  What is found is borrowed until the next change or
- * the end. */
+ * will all that follows, and the end.  What is found is borrowed until the next
+ * change or the end. */
 GP_MUST_USE enum gp_rc
 gp_lmdb_get(struct gp_lmdb_env *e, struct gp_str key, struct gp_str *value);
-GP_MUST_USE enum gp_rc
+enum gp_rc
 gp_lmdb_put(struct gp_lmdb_env *e, struct gp_str key, struct gp_str value);
-GP_MUST_USE enum gp_rc gp_lmdb_del(struct gp_lmdb_env *e, struct gp_str key);
+enum gp_rc gp_lmdb_del(struct gp_lmdb_env *e, struct gp_str key);
 
 /* gp_lmdb_append - as gp_lmdb_put, for keys that come nearly in order: behind
  * the last one a page is filled before the next is begun. */
-GP_MUST_USE enum gp_rc
+enum gp_rc
 gp_lmdb_append(struct gp_lmdb_env *e, struct gp_str key, struct gp_str value);
 
 /* gp_lmdb_seek - the first key that is not less than `from` (empty: of all),
@@ -93,8 +104,15 @@ gp_lmdb_next(struct gp_lmdb_env *e, struct gp_str *key, struct gp_str *value);
  * and the file is looked at again. */
 void gp_lmdb_damaged(struct gp_lmdb_env *e);
 
-/* gp_lmdb_is_over - is more than three quarters of the room in use?  Deleting
- * takes some pages first, so something should go now. */
+struct gp_lmdb_use {
+	uint64_t keys;
+	size_t bytes;      /* of pages with keys and values in them */
+	size_t room_bytes; /* max_bytes, or less when the disk is full */
+};
+struct gp_lmdb_use gp_lmdb_use(struct gp_lmdb_env *e);
+
+/* gp_lmdb_is_over - is it more than three quarters of the room?  Deleting takes
+ * some pages first, so something should go now. */
 bool gp_lmdb_is_over(struct gp_lmdb_env *e);
 
 /* gp_lmdb_check_readers - what a killed reader still holds could never be used

@@ -1,0 +1,152 @@
+/* See store_sweep.h. */
+#include "io/store_sweep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_FEW  4
+#define LOOK_MANY 64
+#define GONE_ONCE 16 /* of so many, at most, that are still worth something */
+
+/* Times that are so far ahead of now are not another thread's. */
+#define AHEAD_MS 60000
+
+struct seen {
+	int64_t gone_ms; /* INT64_MIN: now */
+	int64_t ahead_ms;
+	size_t n;
+	char key[GP_STORE_KEY_BYTES];
+};
+
+struct look {
+	struct gp_lmdb_env *env;
+	int64_t now_ms;
+	struct seen seen[LOOK_MANY];
+	size_t n;
+};
+
+struct gp_str
+gp_store_sweep_at(const struct gp_store_sweep *s)
+{
+	return gp_str_n(s->at, s->n);
+}
+
+void
+gp_store_sweep_set(struct gp_store_sweep *s, struct gp_str at)
+{
+	s->n = at.n <= sizeof(s->at) ? at.n : 0;
+	if (s->n > 0)
+		memcpy(s->at, at.p, s->n);
+}
+
+/* A key that is too long is not ours; it goes as it is found. */
+static void
+note(struct look *l, struct gp_str key, struct gp_str value)
+{
+	struct seen *seen = &l->seen[l->n];
+	struct gp_store_value v;
+
+	if (key.n == 0 || key.n > sizeof(seen->key) ||
+	    key.p[0] == GP_STORE_KEY_CLOCK)
+		return;
+	memcpy(seen->key, key.p, key.n);
+	seen->n = key.n;
+	seen->gone_ms = INT64_MIN;
+	seen->ahead_ms = 0;
+	if (gp_store_value_decode(key, value, l->now_ms, &v) == GP_OK) {
+		seen->gone_ms = v.gone_ms;
+		seen->ahead_ms = v.ahead_ms;
+	}
+	l->n++;
+}
+
+/* The next entries from where the sweep is; behind the last, from the start. */
+static void
+look_at(struct look *l, struct gp_store_sweep *s, size_t most)
+{
+	struct gp_str key, value;
+	enum gp_rc rc =
+	    gp_lmdb_seek(l->env, gp_store_sweep_at(s), &key, &value);
+
+	l->n = 0;
+	for (size_t i = 0; rc == GP_OK && i < most; i++) {
+		note(l, key, value);
+		rc = gp_lmdb_next(l->env, &key, &value);
+	}
+	gp_store_sweep_set(s, rc == GP_OK ? key : GP_STR(""));
+}
+
+static int
+compare(const void *left, const void *right)
+{
+	const struct seen *a = left, *b = right;
+
+	return a->gone_ms < b->gone_ms ? -1 : a->gone_ms > b->gone_ms;
+}
+
+/* What lies ahead would be kept for ever. */
+static void
+bring_back(const struct look *l, const struct seen *seen)
+{
+	const struct gp_str key = gp_str_n(seen->key, seen->n);
+	uint8_t bytes[GP_STORE_VALUE_BYTES];
+	struct gp_store_value v;
+	struct gp_str value;
+
+	if (gp_lmdb_get(l->env, key, &value) != GP_OK ||
+	    gp_store_value_decode(key, value, l->now_ms, &v) != GP_OK)
+		return;
+	/* one that fails makes the transaction fail */
+	(void)gp_lmdb_put(l->env, key,
+	    gp_str_n((const char *)bytes,
+		gp_store_value_encode(key, &v, bytes)));
+}
+
+static void
+sweep_few(struct look *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct seen *seen = &l->seen[i];
+
+		if (seen->gone_ms == INT64_MIN)
+			(void)gp_lmdb_del(l->env, gp_str_n(seen->key, seen->n));
+		else if (seen->ahead_ms > AHEAD_MS)
+			bring_back(l, seen);
+	}
+}
+
+static size_t
+sweep_many(struct look *l, size_t most)
+{
+	size_t i = 0;
+
+	qsort(l->seen, l->n, sizeof(l->seen[0]), compare);
+	while (i < l->n && (l->seen[i].gone_ms <= l->now_ms || i < most)) {
+		if (gp_lmdb_del(l->env,
+			gp_str_n(l->seen[i].key, l->seen[i].n)) == GP_TEMP)
+			return i;
+		i++;
+	}
+	return i;
+}
+
+void
+gp_store_sweep(struct gp_store_sweep *s, struct gp_lmdb_env *env,
+    int64_t now_ms, size_t gone)
+{
+	struct look l = { .env = env, .now_ms = now_ms };
+	const size_t rounds = gone / GONE_ONCE + 2;
+	size_t done = 0;
+
+	if (gone == 0) {
+		look_at(&l, s, LOOK_FEW);
+		sweep_few(&l);
+		return;
+	}
+	for (size_t i = 0; i < rounds && done < gone; i++) {
+		const size_t left = gone - done;
+
+		look_at(&l, s, LOOK_MANY);
+		done += sweep_many(&l, left < GONE_ONCE ? left : GONE_ONCE);
+	}
+}

@@ -1,0 +1,114 @@
+/* See store_value.h. */
+#include "io/store_value.h"
+
+#include "base/siphash.h"
+#include "base/time.h"
+
+#include <string.h>
+
+/* Version, sum, at, until; of a meter also its level and when it is empty. */
+#define VERSION    1
+#define SUM_AT     1
+#define BODY_AT    5
+#define HEAD_BYTES 21
+
+struct meter_body {
+	double level;
+	int64_t gone_ms;
+};
+
+_Static_assert(GP_STORE_VALUE_BYTES >= HEAD_BYTES + GP_STORE_NOTE_MAX &&
+		   GP_STORE_VALUE_BYTES >=
+		       HEAD_BYTES + sizeof(struct meter_body),
+    "every value fits");
+
+/* The seed is no secret: it tells octets of ours from others by accident. */
+uint32_t
+gp_store_sum(struct gp_str key, const void *p, size_t n)
+{
+	uint64_t seed[2] = { UINT64_C(0x73746f7265203120),
+		UINT64_C(0x67617465706f7374) };
+
+	seed[0] = gp_siphash(seed, key.p, key.n);
+	return (uint32_t)gp_siphash(seed, p, n);
+}
+
+size_t
+gp_store_value_encode(struct gp_str key, const struct gp_store_value *v,
+    uint8_t out[GP_STORE_VALUE_BYTES])
+{
+	const struct meter_body meter = { v->level, v->gone_ms };
+	size_t n = HEAD_BYTES;
+	uint32_t sum;
+
+	out[0] = VERSION;
+	memcpy(out + BODY_AT, &v->at_ms, sizeof(v->at_ms));
+	memcpy(out + BODY_AT + 8, &v->until_ms, sizeof(v->until_ms));
+	if (key.p[0] == GP_STORE_KEY_METER) {
+		memcpy(out + n, &meter, sizeof(meter));
+		n += sizeof(meter);
+	}
+	if (key.p[0] == GP_STORE_KEY_NOTE && v->note.n > 0) {
+		memcpy(out + n, v->note.p, v->note.n);
+		n += v->note.n;
+	}
+	sum = gp_store_sum(key, out + BODY_AT, n - BODY_AT);
+	memcpy(out + SUM_AT, &sum, sizeof(sum));
+	return n;
+}
+
+static bool
+is_whole(struct gp_str key, struct gp_str value)
+{
+	uint32_t sum;
+
+	if (key.n < 2 || value.n < HEAD_BYTES || value.p[0] != VERSION)
+		return false;
+	memcpy(&sum, value.p + SUM_AT, sizeof(sum));
+	return sum == gp_store_sum(key, value.p + BODY_AT, value.n - BODY_AT);
+}
+
+static bool
+read_rest(char kind, struct gp_str rest, struct gp_store_value *v)
+{
+	struct meter_body meter = { 0 };
+
+	v->level = 0;
+	v->gone_ms = v->until_ms;
+	v->note = (struct gp_str){ 0 };
+	if (kind == GP_STORE_KEY_MARK)
+		return rest.n == 0;
+	if (kind == GP_STORE_KEY_NOTE) {
+		v->note = rest;
+		return rest.n <= GP_STORE_NOTE_MAX;
+	}
+	if (kind != GP_STORE_KEY_METER || rest.n != sizeof(meter))
+		return false;
+	memcpy(&meter, rest.p, sizeof(meter));
+	v->level = meter.level;
+	v->gone_ms = gp_time_min(meter.gone_ms, v->until_ms);
+	return meter.level >= 0 && meter.level <= GP_METER_LEVEL_MAX;
+}
+
+enum gp_rc
+gp_store_value_decode(struct gp_str key, struct gp_str value, int64_t now_ms,
+    struct gp_store_value *out)
+{
+	if (!is_whole(key, value))
+		return GP_NONE;
+	memcpy(&out->at_ms, value.p + BODY_AT, sizeof(out->at_ms));
+	memcpy(&out->until_ms, value.p + BODY_AT + 8, sizeof(out->until_ms));
+	if (out->until_ms < out->at_ms ||
+	    !read_rest(key.p[0],
+		gp_str_n(value.p + HEAD_BYTES, value.n - HEAD_BYTES), out))
+		return GP_NONE;
+	out->ahead_ms = gp_time_sub(out->at_ms, now_ms);
+	if (out->ahead_ms > 0) {
+		out->at_ms = now_ms;
+		out->until_ms = gp_time_sub(out->until_ms, out->ahead_ms);
+		out->gone_ms = gp_time_sub(out->gone_ms, out->ahead_ms);
+	} else {
+		out->ahead_ms = 0;
+	}
+	return out->until_ms > now_ms ? GP_OK : GP_NONE;
+}

@@ -1,0 +1,52 @@
+/*
+ * store_value - meters, marks and notes as octets in a file.
+ * Internal to io/store_lmdb.
+ *
+ * A key is an octet that says what the value is, and the key of the caller; so
+ * there are three name spaces.  A value has a version and a checksum over key
+ * and contents: what was not written as it is, where it is, is as if absent.
+ *
+ * Times are milliseconds of the file's own clock (io/store_time).  One that
+ * lies ahead of now was written before the clock went back: the value counts
+ * from now on.
+ *
+ * Purity:   pure; octets are in the machine's own order.
+ * Threads:  reentrant.
+ */
+#ifndef GP_IO_STORE_VALUE_H
+#define GP_IO_STORE_VALUE_H
+
+#include "io/store.h"
+
+/* First octets of keys. */
+#define GP_STORE_KEY_CLOCK 'c' /* io/store_time; and nothing behind it */
+#define GP_STORE_KEY_METER 'm'
+#define GP_STORE_KEY_MARK  'k'
+#define GP_STORE_KEY_NOTE  'n'
+
+#define GP_STORE_KEY_BYTES   (1 + GP_CHARGE_KEY_MAX)
+#define GP_STORE_VALUE_BYTES (29 + GP_STORE_NOTE_MAX)
+
+struct gp_store_value {
+	int64_t at_ms;    /* last use; of a meter, the time of its level */
+	int64_t until_ms; /* kept until then, not before at_ms */
+	double level;     /* of a meter, 0 to GP_METER_LEVEL_MAX */
+	int64_t gone_ms;  /* worth nothing then: it will be empty, or too old */
+	int64_t ahead_ms; /* read: so far ahead of now the times were */
+	struct gp_str note;
+};
+
+/* gp_store_value_encode - into `out`; returns how many octets. */
+size_t gp_store_value_encode(struct gp_str key, const struct gp_store_value *v,
+    uint8_t out[GP_STORE_VALUE_BYTES]);
+
+/* gp_store_value_decode - `note` is borrowed.  GP_NONE: it is no value of this
+ * key; or kept until now_ms at most.  What lies ahead of now is brought back.
+ */
+GP_MUST_USE enum gp_rc gp_store_value_decode(struct gp_str key,
+    struct gp_str value, int64_t now_ms, struct gp_store_value *out);
+
+/* gp_store_sum - the checksum, for whatever else is in the file. */
+uint32_t gp_store_sum(struct gp_str key, const void *p, size_t n);
+
+#endif
