@@ -22,7 +22,13 @@ open_main(const struct gp_store_options *o, struct gp_store_backend *out,
 		*out = gp_store_mem_open(o->max_bytes);
 		return GP_OK;
 	}
-	return gp_fail(err, GP_PERM, "store \"%s\": not \"mem\"", o->where);
+	if (strcmp(o->where, "lmdb") == 0)
+		return gp_store_lmdb_open(o->directory, o->max_bytes, out, err);
+	if (strncmp(o->where, "redis", 5) == 0)
+		return gp_store_redis_open(o->where, o->password_file,
+		    o->timeout_ms, out, err);
+	return gp_fail(err, GP_PERM,
+	    "store: not \"mem\", \"lmdb\" or \"redis://...\"");
 }
 
 enum gp_rc
