@@ -199,6 +199,9 @@ install: all
 	    install -m 644 packaging/etc/gatepost.conf $(DESTDIR)/etc/gatepost/
 	install -m 644 packaging/etc/policy.d/README \
 	    $(DESTDIR)/etc/gatepost/policy.d/
+	[ -e $(DESTDIR)/etc/gatepost/policy.d/providers.conf ] || \
+	    install -m 644 packaging/etc/policy.d/providers.conf \
+	    $(DESTDIR)/etc/gatepost/policy.d/
 	if command -v scdoc >/dev/null; then $(MAKE) --no-print-directory man && \
 	    for m in $(MAN); do install -D -m 644 $$m \
 	    $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done; fi

@@ -99,7 +99,7 @@ close_section(struct writer *w)
 	w->open.n = 0;
 }
 
-/* `section` is "spf" or "key.selector". */
+/* `section` is "spf", "key.selector" or "top.limit.name". */
 static void
 write_setting(struct writer *w, struct gp_str section, struct gp_str name,
     struct gp_str value)
@@ -107,6 +107,8 @@ write_setting(struct writer *w, struct gp_str section, struct gp_str name,
 	struct gp_str title;
 	struct gp_str kind = cut(section, gp_str_find(section, '.'), &title);
 
+	if (gp_str_eq(kind, GP_STR("top")))
+		kind = cut(title, gp_str_find(title, '.'), &title);
 	if (!gp_str_eq(section, w->open))
 		close_section(w);
 	if (section.n > 0 && w->open.n == 0) {
@@ -126,13 +128,15 @@ is_of_domain(struct gp_str section, struct gp_str name)
 	static const char *const names[] = { "mode", "fail", "softfail",
 		"neutral", "none", "permerror", "temperror", "helo-fail" };
 	static const char *const bare[] = { "subdomains", "algorithms", "canon",
-		"expire", "sign", "oversign", "on-fragile" };
+		"expire", "sign", "oversign", "on-fragile", "class" };
 
 	for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++)
 		if (section.n == 0 && gp_str_eq(name, gp_str(bare[i])))
 			return true;
 	if (gp_str_eq(section, GP_STR("senders")) ||
+	    gp_str_eq(section, GP_STR("preflight")) ||
 	    gp_str_starts_nocase(section, GP_STR("key.")) ||
+	    gp_str_starts_nocase(section, GP_STR("warmup.")) ||
 	    gp_str_starts_nocase(section, GP_STR("limit.")))
 		return true;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

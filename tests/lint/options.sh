@@ -73,7 +73,7 @@ in_conf() {
 
 # compare FILE WANT HAVE ALL: each row of WANT stands in HAVE, at least once
 # with its default (any value does where there is none and the option is a
-# domain's or an override's, or where it is in force), each row of HAVE is one of ALL.
+# domain's, a limit's ..., or where it is in force), each row of HAVE is one of ALL.
 compare() {
 	awk -F '\t' -v file="$1" '
 	function plain(value) { gsub(/["{}_ ]/, "", value); return value }
@@ -84,7 +84,7 @@ compare() {
 	!(key in all) { print file ": " dotted(key) " is no option" }
 	{ seen[key] = $3 }
 	!(key in want) || plain($3) == want[key] || $3 == "=" { right[key] = 1 }
-	want[key] == "" && ($3 == "-" || $1 ~ /^(domain|override)/) { right[key] = 1 }
+	want[key] == "" && ($3 == "-" || $1 ~ /^(domain|limit|override|provider)/) { right[key] = 1 }
 	END {
 		for (key in want)
 			if (!(key in seen))
@@ -108,6 +108,8 @@ in_manual >"$tmp/have.man"
 # The same file with all that a "#" switches off, and the example.
 sed -E 's/^#(\t|[a-z}])/\1/; s/^(\t+)#/\1/' "$conf" >"$tmp/uncommented.conf"
 awk '/^```/ { n++; next } n == 1' "$man" >"$tmp/example.conf"
+mkdir "$tmp/policy.d"
+cp packaging/etc/policy.d/*.conf "$tmp/policy.d/"
 
 {
 	compare "$conf" "$tmp/want.conf" "$tmp/have.conf" "$tmp/table"

@@ -456,7 +456,8 @@ static const struct {
 	    .want = "c:1: preflight: expected an option or a section\n" },
 	{ .label = "class nearly written",
 	    .text = GP_STR("domain a.example { class = bluk }"),
-	    .want = "c:1: \"bluk\": domain.class: expected normal, transactional or "
+	    .want = "c:1: \"bluk\": domain.class: expected normal, "
+	            "transactional or "
 		    "bulk; did you mean \"bulk\"?\n" },
 	{ .label = "warm-up for a provider of no block",
 	    .text = GP_STR("domain a.example { warmup gogle { } }\n"
@@ -599,6 +600,61 @@ policy_blocks_of_one_kind_are_bounded(void **state)
 	assert_int_equal(problems_of_many("", "provider", "mx = x", 1002), 1);
 }
 
+/* -- the shipped files ------------------------------------------------- */
+
+static bool
+has_text(const struct gp_strings *s, const char *text)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->v[i], text) == 0)
+			return true;
+	return false;
+}
+
+static void
+policy_shipped_files_have_the_large_providers(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *mx;
+	} want[] = {
+		{ "google", "google.com" },
+		{ "yahoo_aol", "yahoodns.net" },
+		{ "ms_consumer", "olc.protection.outlook.com" },
+		{ "ms_365", "mail.protection.outlook.com" },
+		{ "apple", "icloud.com" },
+		{ "mimecast", "mimecast.com" },
+		{ "mail-com", "mail.com" },
+		{ "comcast", "comcast.net" },
+		{ "charter", "charter.net" },
+		{ "unitedinternet", "gmx.net" },
+		{ "telekom", "t-online.de" },
+		{ "freenet", "freenet.de" },
+		{ "orange", "orange.fr" },
+		{ "laposte", "laposte.net" },
+		{ "free", "free.fr" },
+		{ "sfr", "sfr.fr" },
+	};
+	struct gp_config *config = NULL;
+	const struct gp_providers *p;
+	struct gp_problems problems;
+
+	(void)state;
+	gp_problems_init(&problems);
+	if (gp_policy_load("packaging/etc/gatepost.conf", &config, &problems) !=
+	    GP_OK)
+		fail_msg("%s", gp_buf_cstr(&problems.text));
+	p = &gp_config_globals(config)->providers;
+	assert_int_equal(p->n, COUNT(want));
+	for (size_t i = 0; i < COUNT(want); i++) {
+		assert_string_equal(p->v[i].name, want[i].name);
+		assert_true(has_text(&p->v[i].mx, want[i].mx));
+		assert_true(has_text(&p->v[i].transports, want[i].name));
+	}
+	gp_config_unref(config);
+	gp_problems_clear(&problems);
+}
+
 int
 main(void)
 {
@@ -618,6 +674,7 @@ main(void)
 		cmocka_unit_test(policy_show_has_no_password),
 		cmocka_unit_test(policy_problems_of_mail_that_leaves_are_said),
 		cmocka_unit_test(policy_blocks_of_one_kind_are_bounded),
+		cmocka_unit_test(policy_shipped_files_have_the_large_providers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
