@@ -30,23 +30,25 @@
 
 #define GP_WARMUP_TEXT 96 /* of a state, with the closing NUL */
 
-/* A policy with nothing left open. */
+/* A policy with nothing left open; each in the range that it has there. */
 struct gp_warmup_rule {
 	int64_t first_day; /* recipients, at least 1 */
 	unsigned grow;     /* thousandths */
 	int64_t plateau;   /* recipients, at least first_day */
-	unsigned hours;
+	unsigned hours;    /* 1 to 24 */
 };
 
 struct gp_warmup_state {
-	int64_t day;       /* days since 1970, operator's time; of `n` */
-	double n;          /* effective sending day, from 1 */
+	int64_t day;       /* days since 1970, operator's time, from 1; of
+	                    * `n` */
+	double n;          /* effective sending day, from 1, in millionths */
 	int64_t last_send; /* last day with a fifth of its cap; 0: none yet */
 };
 
 /*
  * gp_warmup_rule_of - the policy's numbers; where they are 0, those of the
- * built-in table for this provider ("google" ..., else "other").
+ * built-in table for this provider ("google" ..., else "other").  A number of
+ * the policy is kept where one of the table does not go with it.
  */
 struct gp_warmup_rule
 gp_warmup_rule_of(const struct gp_warmup_policy *w, const char *provider);
