@@ -2,6 +2,7 @@
 #include "core/policy_draft.h"
 #include "core/policy_form.h"
 #include "core/policy_guess.h"
+#include "core/redis_url.h"
 
 #include <string.h>
 
@@ -366,20 +367,18 @@ static void
 check_password(const struct gp_merge *m)
 {
 	const struct gp_globals *g = &m->config->globals;
-	struct gp_str userinfo = gp_str_n(NULL, 0);
-	bool has_password;
+	struct gp_redis_url url;
 
-	if (g->store != NULL)
-		userinfo = gp_form_store_userinfo(gp_str(g->store));
-	if (userinfo.p == NULL)
-		return;
-	has_password = gp_str_find(userinfo, ':') < userinfo.n;
-	if (has_password && g->rate.password_file != NULL)
+	if (g->store == NULL ||
+	    gp_redis_url_parse(gp_str(g->store), &url, NULL) != GP_OK)
+		return; /* in the problems already, or no Redis */
+	if (url.password[0] != '\0' && g->rate.password_file != NULL)
 		gp_problems_add(m->ctx.problems,
 		    origin_of_global(m, "rate", "password-file"),
 		    "password-file: expected none, the URL of store has a"
 		    " password");
-	else if (!has_password && g->rate.password_file == NULL)
+	else if (url.user[0] != '\0' && url.password[0] == '\0' &&
+		 g->rate.password_file == NULL)
 		gp_problems_add(m->ctx.problems,
 		    origin_of_global(m, "", "store"),
 		    "store: expected a password beside the user, USER:PASSWORD"

@@ -2,6 +2,7 @@
 #include "core/policy_form.h"
 
 #include "core/domain.h"
+#include "core/redis_url.h"
 
 #include <string.h>
 
@@ -9,7 +10,6 @@
 #define FIELD_NAME_MAX_BYTES 77
 #define TITLE_MAX_BYTES      64
 #define SOCKET_PATH_MAX      107 /* sun_path of unix(7), with its NUL 108 */
-#define USERINFO_MAX         512
 #define RATE_MAX             INT64_C(1000000000000)
 #define FACTOR_MAX           1000
 #define RATE_MIN_MS          1000
@@ -66,12 +66,6 @@ gp_form_title(struct gp_str s)
 		if (!gp_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
 			return false;
 	return s.n > 0 && s.n <= TITLE_MAX_BYTES;
-}
-
-static bool
-is_hex(char c)
-{
-	return gp_is_digit(c) || (gp_lower(c) >= 'a' && gp_lower(c) <= 'f');
 }
 
 static bool
@@ -140,126 +134,41 @@ gp_form_server(struct gp_str s)
 
 /* -- the store --------------------------------------------------------- */
 
-#define REDIS      "redis://"
-#define REDIS_UNIX "redis+unix://"
-
-static bool
-begins(struct gp_str s, const char *with)
-{
-	size_t n = strlen(with);
-
-	return s.n >= n && memcmp(s.p, with, n) == 0;
-}
-
-/* Without `n` bytes in front. */
-static struct gp_str
-after(struct gp_str s, size_t n)
-{
-	return gp_str_n(s.p + n, s.n - n);
-}
-
-/* "USER", "USER:PASSWORD" or ":PASSWORD"; "%" begins two digits of base 16. */
-static bool
-is_userinfo(struct gp_str s)
-{
-	struct gp_str password = s;
-	struct gp_str user = gp_str_split(&password, ':');
-
-	for (size_t i = 0; i < s.n; i++) {
-		if (!gp_is_print(s.p[i]) || s.p[i] == ' ' || s.p[i] == '@')
-			return false;
-		if (s.p[i] == '%' &&
-		    (s.n - i < 3 || !is_hex(s.p[i + 1]) || !is_hex(s.p[i + 2])))
-			return false;
-	}
-	return s.n <= USERINFO_MAX &&
-	       (password.p == NULL ? user.n > 0 : password.n > 0);
-}
-
-/* What stands in front of the last "@", cut from `*place`; p NULL: none. */
-static struct gp_str
-cut_userinfo(struct gp_str *place)
-{
-	struct gp_str all = *place;
-	size_t at = all.n;
-
-	while (at > 0 && all.p[at - 1] != '@')
-		at--;
-	if (at == 0)
-		return gp_str_n(NULL, 0);
-	*place = after(all, at);
-	return gp_str_n(all.p, at - 1);
-}
-
-static bool
-is_database(struct gp_str s)
-{
-	uint64_t number;
-
-	return gp_parse_u64(s, 1023, &number) == GP_OK;
-}
-
-static bool
-is_redis(struct gp_str s)
-{
-	struct gp_str rest = after(s, strlen(REDIS));
-	struct gp_str place = gp_str_split(&rest, '/');
-	struct gp_str userinfo = cut_userinfo(&place);
-	struct gp_str port;
-
-	if (userinfo.p != NULL && !is_userinfo(userinfo))
-		return false;
-	if (rest.p != NULL && !is_database(rest))
-		return false;
-	if (is_bracketed(place, &port))
-		return port.n == 0 ||
-		       (port.p[0] == ':' && is_port(after(port, 1)));
-	port = place;
-	place = gp_str_split(&port, ':');
-	return is_host(place) && (port.p == NULL || is_port(port));
-}
-
-static bool
-is_redis_unix(struct gp_str s)
-{
-	struct gp_str query = after(s, strlen(REDIS_UNIX));
-	struct gp_str path = gp_str_split(&query, '?');
-
-	return path.n > 1 && path.p[0] == '/' && path.n <= SOCKET_PATH_MAX &&
-	       gp_str_is_text(path) &&
-	       (query.p == NULL ||
-		   (begins(query, "db=") && is_database(after(query, 3))));
-}
-
 bool
-gp_form_store(struct gp_str s)
+gp_form_store(struct gp_str s, struct gp_err *err)
 {
-	if (begins(s, REDIS))
-		return is_redis(s);
-	if (begins(s, REDIS_UNIX))
-		return is_redis_unix(s);
-	return gp_str_eq(s, GP_STR("mem")) || gp_str_eq(s, GP_STR("lmdb"));
+	struct gp_redis_url url;
+
+	if (gp_str_eq(s, GP_STR("mem")) || gp_str_eq(s, GP_STR("lmdb")))
+		return true;
+	return gp_str_find(s, ':') < s.n &&
+	       gp_redis_url_parse(s, &url, err) == GP_OK &&
+	       (url.is_unix || is_host(gp_str(url.place)));
 }
 
-struct gp_str
-gp_form_store_userinfo(struct gp_str s)
+/* Between "redis://USER:" and "@HOST"; p NULL: there is none. */
+static struct gp_str
+password_of(struct gp_str s)
 {
-	struct gp_str place;
+	struct gp_redis_url url;
+	struct gp_str rest = s;
+	struct gp_str login;
 
-	if (!begins(s, REDIS))
+	if (gp_redis_url_parse(s, &url, NULL) != GP_OK || url.is_unix ||
+	    url.password[0] == '\0')
 		return gp_str_n(NULL, 0);
-	s = after(s, strlen(REDIS));
-	place = gp_str_split(&s, '/');
-	return cut_userinfo(&place);
+	(void)gp_str_split(&rest, ':');
+	login = gp_str_split(&rest, '@');
+	(void)gp_str_split(&login, ':');
+	return login;
 }
 
 void
 gp_form_write_store(const char *s, struct gp_buf *out)
 {
-	struct gp_str password = gp_form_store_userinfo(gp_str(s));
+	struct gp_str password = password_of(gp_str(s));
 	struct gp_buf text;
 
-	(void)gp_str_split(&password, ':');
 	gp_buf_init(&text, strlen(s) + sizeof("***"));
 	if (password.p == NULL) {
 		gp_buf_adds(&text, s);

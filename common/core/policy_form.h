@@ -37,17 +37,9 @@ bool gp_form_socket(struct gp_str s);
 /* "ADDRESS", "IPv4:PORT" or "[IPv6]:PORT". */
 bool gp_form_server(struct gp_str s);
 
-/*
- * "mem", "lmdb", "redis://[USER[:PASSWORD]@]HOST[:PORT][/NUMBER]", USER may be
- * left out before ":PASSWORD", or "redis+unix://PATH[?db=NUMBER]", where PATH
- * begins with "/".  In USER and PASSWORD (together at most 512 bytes) "%XX"
- * stands for any octet, and must for blanks, controls, "%", "/", "@", and in
- * USER ":".
- */
-bool gp_form_store(struct gp_str s);
-
-/* gp_form_store_userinfo - "USER:PASSWORD" of such a text; p NULL: none. */
-struct gp_str gp_form_store_userinfo(struct gp_str s);
+/* "mem", "lmdb" or a URL that core/redis_url reads, whose host is a name or an
+ * address. */
+bool gp_form_store(struct gp_str s, struct gp_err *err);
 
 /* "YYYY-MM-DD" of 1970 or later: its first second, in seconds since 1970. */
 GP_MUST_USE enum gp_rc gp_form_date(struct gp_str s, int64_t *out);

@@ -152,7 +152,7 @@ read_text(const struct reading *in, void *out, struct gp_err *err)
 	else if (in->o->kind == GP_SERVER)
 		good = gp_form_server(text);
 	else if (in->o->kind == GP_STORE)
-		good = gp_form_store(text);
+		good = gp_form_store(text, err);
 	else if (gp_domain_normalize(text, domain, err) == GP_OK)
 		text = gp_str(domain);
 	else

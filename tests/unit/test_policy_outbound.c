@@ -457,7 +457,7 @@ static const struct {
 	{ .label = "class nearly written",
 	    .text = GP_STR("domain a.example { class = bluk }"),
 	    .want = "c:1: \"bluk\": domain.class: expected normal, "
-	            "transactional or "
+		    "transactional or "
 		    "bulk; did you mean \"bulk\"?\n" },
 	{ .label = "warm-up for a provider of no block",
 	    .text = GP_STR("domain a.example { warmup gogle { } }\n"
@@ -522,9 +522,18 @@ static const struct {
 	    .want = "c:1: store: expected a password beside the user, "
 		    "USER:PASSWORD or rate.password-file\n" },
 	{ .label = "password of a wrong URL",
-	    .text = GP_STR("store = \"redis://u:ge heim@r.example\""),
+	    .text = GP_STR("store = \"redis://u:geheim@r..example\""),
 	    .want = "c:1: \"redis:...\": store: expected mem, lmdb, or the "
 		    "URL of a Redis server\n" },
+	{ .label = "password with a colon",
+	    .text = GP_STR("store = \"redis://u:ge:heim@r.example\""),
+	    .want = "c:1: \"redis:...\": store: expected mem, lmdb, or the "
+		    "URL of a Redis server (the URL of the Redis: a colon in "
+		    "the password is written %3A)\n" },
+	{ .label = "store of a word",
+	    .text = GP_STR("store = lmbd"),
+	    .want = "c:1: \"lmbd\": store: expected mem, lmdb, or the URL of "
+		    "a Redis server; did you mean \"lmdb\"?\n" },
 	{ .label = "password of a URL without quotes",
 	    .text = GP_STR("store = redis://u:geheim@r.example"),
 	    .want = "c:1: redis:...: expected quotes, there is // or /* in "
