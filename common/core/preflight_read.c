@@ -77,23 +77,24 @@ read_from(const struct gp_preflight_message *m)
 
 /* -- one-click ------------------------------------------------------------ */
 
-/* White space and comments, RFC 5322 3.2.2; false: a comment has no end. */
+/* White space and comments, RFC 5322 3.2.2; false: a comment has no end, or is
+ * nested too deep. */
 static bool
 skip_cfws(struct gp_str *s)
 {
 	size_t depth = 0, i;
 
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < s->n && depth <= GP_COMMENT_DEPTH_MAX; i++) {
 		const char c = s->p[i];
 
-		if (c == '(' && depth < GP_COMMENT_DEPTH_MAX)
+		if (c == '(')
 			depth++;
+		else if (depth == 0 && !gp_is_space(c))
+			break;
 		else if (depth > 0 && c == ')')
 			depth--;
 		else if (depth > 0 && c == '\\')
 			i++;
-		else if (depth == 0 && !gp_is_space(c))
-			break;
 	}
 	if (i > s->n)
 		i = s->n;

@@ -178,7 +178,7 @@ check_egress(const struct flight *f, const struct gp_spf_identity *id)
 	struct gp_preflight_point out = met;
 
 	gp_buf_init(&e.names, ADDRESSES_MAX);
-	for (size_t i = 0; i < all->n && i < GP_PREFLIGHT_EGRESS_MAX; i++)
+	for (size_t i = 0; i < all->n; i++)
 		check_address(f, id, &all->v[i].ip, &e);
 	if (e.failed > 0)
 		out = missing(gp_arena_printf(f->c->arena,

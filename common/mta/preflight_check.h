@@ -22,9 +22,6 @@
 #include "io/metrics.h"
 #include "io/psl.h"
 
-/* Addresses of `egress` that are checked. */
-#define GP_PREFLIGHT_EGRESS_MAX 32
-
 /* A message of ours; borrowed. */
 struct gp_preflight_mail {
 	const struct gp_header *header;

@@ -302,6 +302,8 @@ policy_show_has_no_password(void **state)
 
 /* -- problems ---------------------------------------------------------- */
 
+#define FOUR  "192.0.2.1, 192.0.2.1, 192.0.2.1, 192.0.2.1, "
+#define EIGHT FOUR FOUR
 #define RATES                                                                  \
 	"rates NUMBER/TIME, at most 8, with a number from 1 to 1000000000000"  \
 	" and a time from 1s to 31d"
@@ -442,8 +444,19 @@ static const struct {
 	{ .label = "egress of a network",
 	    .text = GP_STR("profile p { preflight {\n"
 			   "egress = { 192.0.2.1, 192.0.2.0/24 } } }"),
-	    .want = "c:2: \"192.0.2.0/24\": preflight.egress: expected single "
-		    "IP addresses, not networks\n" },
+	    .want =
+		"c:2: \"192.0.2.0/24\": preflight.egress: expected at most 32 "
+		"single IP addresses, not networks\n" },
+	{ .label = "egress of 32",
+	    .text = GP_STR("profile p { preflight {\n"
+			   "egress = { " EIGHT EIGHT EIGHT EIGHT "} } }"),
+	    .want = "" },
+	{ .label = "egress of 33",
+	    .text =
+		GP_STR("profile p { preflight {\n"
+		       "egress = { " EIGHT EIGHT EIGHT EIGHT "192.0.2.1 } } }"),
+	    .want = "c:2: \"{ ... }\": preflight.egress: expected at most 32 "
+		    "single IP addresses, not networks\n" },
 	{ .label = "requirement nearly written",
 	    .text = GP_STR("profile p { preflight {\n"
 			   "require = { aligned-dkin } } }"),
