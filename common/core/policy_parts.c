@@ -94,7 +94,7 @@ choose(const struct gp_merge *m, const struct gp_draft *d,
 	size_t most = d->n_parts[target] +
 	              (profile == NULL ? 0 : profile->n_parts[target]);
 	struct chosen out = { .v = gp_arena_alloc(m->config->arena,
-				  most * sizeof(*out.v)) };
+				  most * sizeof(void *)) };
 
 	for (const struct gp_part *part = d->parts; part != NULL;
 	     part = part->next) {
