@@ -164,7 +164,7 @@ cell_key(const struct gp_store_cell *cell, struct key *to)
 }
 
 static void
-fetch(struct lmdb *l, const struct now *now, struct gp_store_cell *cell)
+fetch(struct lmdb *l, struct gp_store_cell *cell)
 {
 	struct gp_store_value v;
 	struct gp_str value;
@@ -174,15 +174,11 @@ fetch(struct lmdb *l, const struct now *now, struct gp_store_cell *cell)
 	cell->until_ms = 0;
 	cell->meter = (struct gp_meter){ 0 };
 	if (gp_lmdb_get(l->env, k, &value) != GP_OK ||
-	    gp_store_value_decode(k, value, now->file_ms, &v) != GP_OK)
+	    gp_store_value_decode(k, value, &v) != GP_OK)
 		return;
 	cell->meter.level = v.level;
 	cell->meter.at_ms = v.at_ms;
 	cell->until_ms = v.until_ms;
-	/* the step itself shortens a mark that lies ahead, and has it written
-	 */
-	if (cell->kind == GP_STORE_MARK)
-		cell->until_ms = gp_time_add(v.until_ms, v.ahead_ms);
 }
 
 static void
@@ -280,7 +276,7 @@ call_once(struct lmdb *l, struct call *c, enum gp_rc *answer,
 		return rc;
 	now = tell_time(l, c->now_ms);
 	for (size_t i = 0; i < c->cells->n; i++)
-		fetch(l, &now, &c->cells->cell[i]);
+		fetch(l, &c->cells->cell[i]);
 	added = absent(c->cells);
 	*answer =
 	    gp_store_step(c->cells, c->how, now.file_ms, c->charges, c->out);
@@ -378,7 +374,9 @@ lmdb_get(void *self, int64_t now_ms, struct gp_str key, struct gp_arena *arena,
 	now_ms = tell_time(l, now_ms).file_ms;
 	answer = gp_lmdb_get(l->env, k, &bytes);
 	if (answer == GP_OK)
-		answer = gp_store_value_decode(k, bytes, now_ms, &v);
+		answer = gp_store_value_decode(k, bytes, &v);
+	if (answer == GP_OK && v.until_ms <= now_ms)
+		answer = GP_NONE;
 	if (answer == GP_OK)
 		*value = gp_arena_dup(arena, v.note);
 	rc = gp_lmdb_end(l->env, &err);
@@ -421,8 +419,8 @@ copy_meters(struct lmdb *l, struct walk *w, int64_t now_ms, size_t most)
 		w->next.n = key.n;
 		if (w->more)
 			return;
-		if (gp_store_value_decode(key, value, now.file_ms, &v) ==
-		    GP_OK) {
+		if (gp_store_value_decode(key, value, &v) == GP_OK &&
+		    v.until_ms > now.file_ms) {
 			seen->key = w->next;
 			seen->meter.level = v.level;
 			seen->meter.at_ms =
@@ -519,7 +517,8 @@ run(void *arg)
 		const struct timespec at =
 		    gp_timespec_of(gp_clock_us() + GP_STORE_LMDB_SYNC_US);
 
-		(void)pthread_cond_timedwait(&l->wake, &l->lock, &at);
+		if (pthread_cond_timedwait(&l->wake, &l->lock, &at) == 0)
+			continue;
 		pthread_mutex_unlock(&l->lock);
 		lmdb_sync(l);
 		pthread_mutex_lock(&l->lock);

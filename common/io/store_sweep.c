@@ -8,12 +8,14 @@
 #define LOOK_MANY 64
 #define GONE_ONCE 16 /* of so many, at most, that are still worth something */
 
-/* Times that are so far ahead of now are not another thread's. */
-#define AHEAD_MS 60000
+/* A clock that went back a little may come forward again: what is too old stays
+ * for so long, and what lies ahead by more will not be reached. */
+#define GRACE_MS 1200000
 
 struct seen {
-	int64_t gone_ms; /* INT64_MIN: now */
-	int64_t ahead_ms;
+	int64_t gone_ms; /* INT64_MIN: it is damaged */
+	int64_t until_ms;
+	int64_t at_ms;
 	size_t n;
 	char key[GP_STORE_KEY_BYTES];
 };
@@ -51,11 +53,11 @@ note(struct look *l, struct gp_str key, struct gp_str value)
 		return;
 	memcpy(seen->key, key.p, key.n);
 	seen->n = key.n;
-	seen->gone_ms = INT64_MIN;
-	seen->ahead_ms = 0;
-	if (gp_store_value_decode(key, value, l->now_ms, &v) == GP_OK) {
+	seen->gone_ms = seen->until_ms = seen->at_ms = INT64_MIN;
+	if (gp_store_value_decode(key, value, &v) == GP_OK) {
 		seen->gone_ms = v.gone_ms;
-		seen->ahead_ms = v.ahead_ms;
+		seen->until_ms = v.until_ms;
+		seen->at_ms = v.at_ms;
 	}
 	l->n++;
 }
@@ -94,8 +96,9 @@ bring_back(const struct look *l, const struct seen *seen)
 	struct gp_str value;
 
 	if (gp_lmdb_get(l->env, key, &value) != GP_OK ||
-	    gp_store_value_decode(key, value, l->now_ms, &v) != GP_OK)
+	    gp_store_value_decode(key, value, &v) != GP_OK)
 		return;
+	gp_store_value_bring_back(&v, l->now_ms);
 	/* one that fails makes the transaction fail */
 	(void)gp_lmdb_put(l->env, key,
 	    gp_str_n((const char *)bytes,
@@ -108,9 +111,9 @@ sweep_few(struct look *l)
 	for (size_t i = 0; i < l->n; i++) {
 		const struct seen *seen = &l->seen[i];
 
-		if (seen->gone_ms == INT64_MIN)
+		if (seen->until_ms < l->now_ms - GRACE_MS)
 			(void)gp_lmdb_del(l->env, gp_str_n(seen->key, seen->n));
-		else if (seen->ahead_ms > AHEAD_MS)
+		else if (seen->at_ms > l->now_ms + GRACE_MS)
 			bring_back(l, seen);
 	}
 }

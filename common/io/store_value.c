@@ -91,24 +91,25 @@ read_rest(char kind, struct gp_str rest, struct gp_store_value *v)
 }
 
 enum gp_rc
-gp_store_value_decode(struct gp_str key, struct gp_str value, int64_t now_ms,
+gp_store_value_decode(struct gp_str key, struct gp_str value,
     struct gp_store_value *out)
 {
 	if (!is_whole(key, value))
 		return GP_NONE;
 	memcpy(&out->at_ms, value.p + BODY_AT, sizeof(out->at_ms));
 	memcpy(&out->until_ms, value.p + BODY_AT + 8, sizeof(out->until_ms));
-	if (out->until_ms < out->at_ms ||
-	    !read_rest(key.p[0],
+	if (!read_rest(key.p[0],
 		gp_str_n(value.p + HEAD_BYTES, value.n - HEAD_BYTES), out))
 		return GP_NONE;
-	out->ahead_ms = gp_time_sub(out->at_ms, now_ms);
-	if (out->ahead_ms > 0) {
-		out->at_ms = now_ms;
-		out->until_ms = gp_time_sub(out->until_ms, out->ahead_ms);
-		out->gone_ms = gp_time_sub(out->gone_ms, out->ahead_ms);
-	} else {
-		out->ahead_ms = 0;
-	}
-	return out->until_ms > now_ms ? GP_OK : GP_NONE;
+	return GP_OK;
+}
+
+void
+gp_store_value_bring_back(struct gp_store_value *v, int64_t now_ms)
+{
+	const int64_t by_ms = gp_time_sub(v->at_ms, now_ms);
+
+	v->at_ms = now_ms;
+	v->until_ms = gp_time_sub(v->until_ms, by_ms);
+	v->gone_ms = gp_time_sub(v->gone_ms, by_ms);
 }

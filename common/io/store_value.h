@@ -6,9 +6,7 @@
  * there are three name spaces.  A value has a version and a checksum over key
  * and contents: what was not written as it is, where it is, is as if absent.
  *
- * Times are milliseconds of the file's own clock (io/store_time).  One that
- * lies ahead of now was written before the clock went back: the value counts
- * from now on.
+ * Times are milliseconds of the file's own clock (io/store_time).
  *
  * Purity:   pure; octets are in the machine's own order.
  * Threads:  reentrant.
@@ -29,10 +27,9 @@
 
 struct gp_store_value {
 	int64_t at_ms;    /* last use; of a meter, the time of its level */
-	int64_t until_ms; /* kept until then, not before at_ms */
+	int64_t until_ms; /* kept until then */
 	double level;     /* of a meter, 0 to GP_METER_LEVEL_MAX */
 	int64_t gone_ms;  /* worth nothing then: it will be empty, or too old */
-	int64_t ahead_ms; /* read: so far ahead of now the times were */
 	struct gp_str note;
 };
 
@@ -40,11 +37,13 @@ struct gp_store_value {
 size_t gp_store_value_encode(struct gp_str key, const struct gp_store_value *v,
     uint8_t out[GP_STORE_VALUE_BYTES]);
 
-/* gp_store_value_decode - `note` is borrowed.  GP_NONE: it is no value of this
- * key; or kept until now_ms at most.  What lies ahead of now is brought back.
+/* gp_store_value_decode - `note` is borrowed.  GP_NONE: no value of this key.
  */
 GP_MUST_USE enum gp_rc gp_store_value_decode(struct gp_str key,
-    struct gp_str value, int64_t now_ms, struct gp_store_value *out);
+    struct gp_str value, struct gp_store_value *out);
+
+/* gp_store_value_bring_back - all of its times, so that it was used now. */
+void gp_store_value_bring_back(struct gp_store_value *v, int64_t now_ms);
 
 /* gp_store_sum - the checksum, for whatever else is in the file. */
 uint32_t gp_store_sum(struct gp_str key, const void *p, size_t n);
