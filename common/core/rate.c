@@ -75,7 +75,7 @@ begin_name(struct gp_buf *b, char kind, const char *block)
 	gp_buf_init(b, (size_t)64 * 1024);
 	gp_buf_addc(b, kind);
 	gp_buf_addc(b, '/');
-	add_value(b, gp_str(block));
+	gp_buf_adds(b, block);
 	gp_buf_addc(b, '/');
 }
 
@@ -559,6 +559,36 @@ gp_rate_add_warmup(struct gp_rate_plan *plan, const struct gp_rate_warm *warm,
 		if (c != NULL)
 			*c = both[i];
 	}
+}
+
+/* -- kinds -------------------------------------------------------------- */
+
+const char *
+gp_rate_kind_name(enum gp_rate_kind kind)
+{
+	static const char *const names[GP_RATE_KINDS] = {
+		[GP_RATE_RECIPIENTS] = "recipients",
+		[GP_RATE_MESSAGES] = "messages",
+		[GP_RATE_BYTES] = "bytes",
+		[GP_RATE_UNIQUE] = "unique-recipients",
+		[GP_RATE_WARMUP] = "warmup",
+		[GP_RATE_SENDERS] = "senders",
+	};
+
+	return names[kind];
+}
+
+enum gp_rate_kind
+gp_rate_kind_of(const struct gp_rate_item *item)
+{
+	static const enum gp_rate_kind kinds[] = {
+		[GP_COUNT_RECIPIENTS] = GP_RATE_RECIPIENTS,
+		[GP_COUNT_MESSAGES] = GP_RATE_MESSAGES,
+		[GP_COUNT_BYTES] = GP_RATE_BYTES,
+		[GP_COUNT_UNIQUE_RECIPIENTS] = GP_RATE_UNIQUE,
+	};
+
+	return item->limit == NULL ? GP_RATE_WARMUP : kinds[item->limit->count];
 }
 
 /* -- the outcome ------------------------------------------------------- */

@@ -56,6 +56,20 @@ struct gp_rate_mail {
 	int64_t bytes;  /* of the message, for GP_COUNT_BYTES */
 };
 
+/* What can be over: the words of a metric. */
+enum gp_rate_kind {
+	GP_RATE_RECIPIENTS, /* as enum gp_limit_count, ... */
+	GP_RATE_MESSAGES,
+	GP_RATE_BYTES,
+	GP_RATE_UNIQUE,
+	GP_RATE_WARMUP, /* ... and besides */
+	GP_RATE_SENDERS,
+	GP_RATE_KINDS /* how many */
+};
+
+/* gp_rate_kind_name - "recipients" ... */
+const char *gp_rate_kind_name(enum gp_rate_kind kind);
+
 /* Where a charge comes from. */
 struct gp_rate_item {
 	const struct gp_limit_policy *limit; /* or, where this is NULL, ... */
@@ -122,6 +136,8 @@ struct gp_charge gp_rate_day_charge(const char *block, const char *provider,
 /* gp_rate_warmup_key - "n/BLOCK/PROVIDER", where the state's text is kept. */
 struct gp_str gp_rate_warmup_key(const char *block, const char *provider,
     struct gp_arena *arena);
+
+enum gp_rate_kind gp_rate_kind_of(const struct gp_rate_item *item);
 
 /* gp_rate_worst - of what did not fit and binds, that with the longest wait;
  * of equals the first.  plan->n: all of it fits or is only watched. */

@@ -29,3 +29,20 @@ gp_clock_wall_s(void)
 {
 	return read_us(CLOCK_REALTIME) / GP_US_PER_S;
 }
+
+int64_t
+gp_clock_day(int64_t wall_s, int64_t *ends_s)
+{
+	const time_t now = (time_t)wall_s;
+	struct tm local = { 0 };
+	struct tm date = { 0 };
+
+	(void)localtime_r(&now, &local);
+	date.tm_year = local.tm_year;
+	date.tm_mon = local.tm_mon;
+	date.tm_mday = local.tm_mday + 1;
+	date.tm_isdst = -1;
+	*ends_s = (int64_t)mktime(&date);
+	local.tm_hour = local.tm_min = local.tm_sec = 0;
+	return (int64_t)timegm(&local) / 86400;
+}

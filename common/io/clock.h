@@ -16,6 +16,10 @@ int64_t gp_clock_us(void);
  * outlive a process. */
 int64_t gp_clock_boot_ms(void);
 
+/* gp_clock_day - the day that `wall_s` is in, by the time zone of this system:
+ * days since 1970 of its date.  *ends_s is when the next one begins. */
+int64_t gp_clock_day(int64_t wall_s, int64_t *ends_s);
+
 /* Seconds since 1970 by the wall clock; may step; for t=, x=, days. */
 int64_t gp_clock_wall_s(void);
 

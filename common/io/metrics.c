@@ -64,6 +64,9 @@ static words dmarc_results = {
 	[GP_DMARC_R_TEMPERROR] = "temperror",
 	[GP_DMARC_R_PERMERROR] = "permerror",
 };
+static words rate_outcomes = { "admitted", "refused", "exempt" };
+static words rate_kinds = { "recipients", "messages", "bytes",
+	"unique-recipients", "warmup", "senders" };
 static words preflight_outcomes = { "pass", "open", "fail" };
 static words preflight_needs = {
 	[GP_NEED_FROM_ONE] = "from-one",
@@ -193,6 +196,24 @@ static const struct family families[GP_METRICS] = {
 	[GP_M_DMARC_SECONDS] = { .name = "gatepost_dmarc_check_seconds",
 	    .kind = HISTOGRAM,
 	    .help = "Time that one DMARC check took." },
+	[GP_M_RATE_MESSAGES] = { .name = "gatepost_rate_messages_total",
+	    .kind = COUNTER,
+	    .help = "Outbound messages at the limits.",
+	    .label = "outcome",
+	    .values = rate_outcomes },
+	[GP_M_RATE_OVER] = { .name = "gatepost_rate_over_total",
+	    .kind = COUNTER,
+	    .help = "Refusals by what was over its limit.",
+	    .label = "kind",
+	    .values = rate_kinds },
+	[GP_M_RATE_WOULD] = { .name = "gatepost_rate_would_total",
+	    .kind = COUNTER,
+	    .help = "What would have been refused and was not.",
+	    .label = "kind",
+	    .values = rate_kinds },
+	[GP_M_RATE_REFUNDS] = { .name = "gatepost_rate_refunds_total",
+	    .kind = COUNTER,
+	    .help = "Reservations given back." },
 	[GP_M_DMARC_UNSEALED] = { .name = "gatepost_dmarc_unsealed_total",
 	    .kind = COUNTER,
 	    .help = "Inbound messages without sealed results of a filter.",

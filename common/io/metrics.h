@@ -46,6 +46,11 @@ enum gp_metric {
 	GP_M_PREFLIGHT,         /* counter: pass, open, fail */
 	GP_M_PREFLIGHT_MISSING, /* counter by enum gp_preflight_need */
 	GP_M_DMARC_RECORDS,     /* counter: kept, refused, unavailable */
+	/* limits */
+	GP_M_RATE_MESSAGES, /* counter: outbound admitted, refused, exempt */
+	GP_M_RATE_OVER,     /* counter by enum gp_rate_kind: what was over */
+	GP_M_RATE_WOULD,    /* the same, where nothing was done about it */
+	GP_M_RATE_REFUNDS,  /* counter: reservations given back */
 	/* DNS */
 	GP_M_DNS_CACHE,       /* counter: hit, miss, shared (in flight) */
 	GP_M_DNS_ANSWERS,     /* counter: ok, nodata, nxdomain, temporary */

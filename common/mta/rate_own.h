@@ -1,0 +1,21 @@
+/*
+ * rate_own - what the two halves of gatepost-rate share: what outlives a
+ * message (rate_own.c), and one message (rate_gate.c).
+ */
+#ifndef GP_MTA_RATE_OWN_H
+#define GP_MTA_RATE_OWN_H
+
+#include "io/store.h"
+#include "mta/rate_gate.h"
+
+struct gp_rate_own {
+	struct gp_store *store;
+	struct gp_provider_cache *providers;
+	bool wants_provider; /* some limit or warm-up asks who receives */
+	char *where; /* the store's place in the policy that opened it */
+};
+
+/* gp_rate_refusal_key - where the note of a refusal is kept. */
+struct gp_str gp_rate_refusal_key(struct gp_str ref, struct gp_arena *arena);
+
+#endif
