@@ -26,7 +26,7 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 
-STD      := -std=c11 -D_GNU_SOURCE -Icommon
+STD      := -std=c11 -D_GNU_SOURCE -Icommon -Imilters
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wold-style-definition -Wpointer-arith -Wcast-qual -Wcast-align \
             -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wconversion \
@@ -58,6 +58,7 @@ CORE_SRC := $(wildcard common/core/*.c)
 MILTERS  := $(patsubst milters/%.c,%,$(wildcard milters/*.c))
 BINS     := $(patsubst %,$(O)/bin/gatepost-%,$(filter-out ctl,$(MILTERS))) \
             $(if $(filter ctl,$(MILTERS)),$(O)/bin/gatepost)
+CTL      := $(patsubst %.c,%.o,$(wildcard milters/ctl.c milters/ctl/*.c))
 SUPPORT  := $(wildcard tests/support/*.c)
 UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 DRIVERS  := $(patsubst tests/vectors/%.c,%,$(wildcard tests/vectors/drive_*.c))
@@ -94,7 +95,17 @@ $(O)/bin/gatepost-%: $(O)/obj/milters/%.o $(O)/obj/libgatepost.a
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
 
+$(O)/bin/gatepost: $(CTL:%=$(O)/obj/%) $(O)/obj/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
+
 # -- tests ---------------------------------------------------------------
+$(O)/asan/bin/gatepost: $(CTL:%=$(O)/asan/%) $(O)/asan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
+
 $(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"

@@ -1,0 +1,218 @@
+/* gatepost rate: refusals, meters and warm-up, for the operator. */
+#include "ctl/ctl.h"
+
+#include "core/domain.h"
+#include "core/warmup.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define REQUEST_MAX 256
+/* Days of the table; then comes the day of the plateau. */
+static const unsigned days[] = { 1, 2, 3, 4, 5, 7, 10, 14, 21, 28 };
+
+/* -- questions to the daemon ---------------------------------------------- */
+
+static int
+ask(const struct ctl *ctl, const char *word, int argc, char **argv)
+{
+	char request[REQUEST_MAX];
+	int n = snprintf(request, sizeof(request), "%s%s%s", word,
+	    argc > 0 ? " " : "", argc > 0 ? argv[0] : "");
+
+	if (argc > 1)
+		return ctl_usage("rate %s: one word at most", word);
+	if (n < 0 || (size_t)n >= sizeof(request))
+		return ctl_usage("rate %s: the word is too long", word);
+	return ctl_ask(ctl, "rate", request);
+}
+
+/* -- the forecast ------------------------------------------------------------
+ */
+
+struct share {
+	struct gp_str provider;
+	uint64_t percent;
+};
+
+struct plan {
+	const struct gp_policy *block;
+	uint64_t volume; /* recipients a day; 0: not asked for */
+	struct gp_str mix;
+};
+
+static int64_t
+cap_of(const struct gp_warmup_rule *rule, unsigned day)
+{
+	const struct gp_warmup_state s = { .n = day };
+
+	return gp_warmup_cap(&s, rule);
+}
+
+static void
+print_provider(const struct gp_policy *block, const char *provider)
+{
+	static const struct gp_warmup_policy table = { .name = "all",
+		.hours = 12 };
+	const struct gp_warmup_policy *w = gp_warmup_find(block, provider);
+	struct gp_warmup_rule rule =
+	    gp_warmup_rule_of(w == NULL ? &table : w, provider);
+
+	(void)printf("%-16s", provider);
+	for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++)
+		(void)printf(" %6lld", (long long)cap_of(&rule, days[i]));
+	(void)printf(" %8lld %4u%s\n", (long long)rule.plateau,
+	    gp_warmup_forecast(&rule, rule.plateau),
+	    w == NULL ? "  (not warmed up)" : "");
+}
+
+static void
+print_table(const struct gp_policy *block)
+{
+	const struct gp_providers *all =
+	    &gp_config_globals(block->config)->providers;
+
+	(void)printf("%s: recipients a day, by day of sending\n%-16s",
+	    block->domain, "provider");
+	for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++)
+		(void)printf(" %5s%u", days[i] < 10 ? " " : "", days[i]);
+	(void)printf("  plateau  day\n");
+	for (size_t i = 0; i < all->n; i++)
+		print_provider(block, all->v[i].name);
+	print_provider(block, "other");
+}
+
+/* The next "P=PERCENT" of the mix; false: there is none, or not of that form
+ * (`*code` is set then). */
+static bool
+next_share(struct gp_str *rest, struct share *out, int *code)
+{
+	struct gp_str value;
+
+	if (rest->n == 0)
+		return false;
+	value = gp_str_split(rest, ',');
+	out->provider = gp_str_split(&value, '=');
+	if (out->provider.n > 0 &&
+	    gp_parse_u64(value, 100, &out->percent) == GP_OK)
+		return true;
+	*code = ctl_usage("--mix: expected PROVIDER=PERCENT,...");
+	return false;
+}
+
+static unsigned
+print_share(const struct plan *plan, const struct share *share)
+{
+	static const struct gp_warmup_policy table = { .name = "all" };
+	char name[GP_DOMAIN_TEXT];
+	const struct gp_warmup_policy *w;
+	struct gp_warmup_rule rule;
+	int64_t want = (int64_t)(plan->volume * share->percent / 100);
+	unsigned day;
+
+	(void)snprintf(name, sizeof(name), "%.*s", GP_STR_ARG(share->provider));
+	w = gp_warmup_find(plan->block, name);
+	rule = gp_warmup_rule_of(w == NULL ? &table : w, name);
+	day = gp_warmup_forecast(&rule, want);
+	if (day == 0)
+		(void)printf("%-16s %lld a day: never, the plateau is %lld\n",
+		    name, (long long)want, (long long)rule.plateau);
+	else
+		(void)printf("%-16s %lld a day: from day %u on\n", name,
+		    (long long)want, day);
+	return day;
+}
+
+static int
+print_volume(const struct plan *plan)
+{
+	struct gp_str rest = plan->mix.n == 0 ? GP_STR("other=100") : plan->mix;
+	struct share share = { .percent = 0 };
+	unsigned last = 0;
+	bool never = false;
+	int code = 0;
+
+	while (next_share(&rest, &share, &code)) {
+		unsigned day = print_share(plan, &share);
+
+		never = never || day == 0;
+		last = day > last ? day : last;
+	}
+	if (code != 0)
+		return code;
+	if (never)
+		(void)printf("the whole list never fits into one day\n");
+	else
+		(void)printf("the whole list fits from day %u on\n", last);
+	return never ? 1 : 0;
+}
+
+static int
+read_plan(struct plan *plan, int argc, char **argv)
+{
+	for (int i = 0; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--mix") == 0)
+			plan->mix = gp_str(argv[i + 1]);
+		else if (strcmp(argv[i], "--volume") != 0)
+			return ctl_usage("%s: no such option", argv[i]);
+		else if (gp_parse_u64(gp_str(argv[i + 1]), UINT64_C(1000000000),
+			     &plan->volume) != GP_OK ||
+			 plan->volume == 0)
+			return ctl_usage("--volume: expected a number from 1 "
+					 "to 1000000000");
+	}
+	return argc % 2 == 0
+	           ? 0
+	           : ctl_usage("%s: a value is missing", argv[argc - 1]);
+}
+
+static int
+plan_warmup(const struct ctl *ctl, int argc, char **argv)
+{
+	struct gp_config *config = NULL;
+	struct plan plan = { .volume = 0 };
+	char domain[GP_DOMAIN_TEXT];
+	struct gp_err err;
+	int code;
+
+	if (argc < 1)
+		return ctl_usage("rate warmup plan: expected a domain");
+	code = read_plan(&plan, argc - 1, argv + 1);
+	if (code == 0 &&
+	    gp_domain_normalize(gp_str(argv[0]), domain, &err) != GP_OK)
+		code = ctl_usage("%s: %s", argv[0], err.msg);
+	if (code == 0)
+		code = ctl_load(ctl, &config);
+	if (code != 0)
+		return code;
+	plan.block = gp_policy_for(config, domain);
+	if (plan.block->domain == NULL) {
+		(void)fprintf(stderr,
+		    "gatepost: %s: no domain block is for it\n", domain);
+		code = 1;
+	} else {
+		print_table(plan.block);
+		if (plan.volume > 0)
+			code = print_volume(&plan);
+	}
+	gp_config_unref(config);
+	return code;
+}
+
+int
+ctl_rate(const struct ctl *ctl, int argc, char **argv)
+{
+	static const char *const questions[] = { "why", "meters", "store" };
+
+	if (argc == 0)
+		return ctl_usage("rate: expected why, meters, store or "
+				 "warmup plan");
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (strcmp(argv[0], questions[i]) == 0)
+			return ask(ctl, argv[0], argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[0], "warmup") == 0 &&
+	    strcmp(argv[1], "plan") == 0)
+		return plan_warmup(ctl, argc - 2, argv + 2);
+	return ctl_usage("rate %s: no such command", argv[0]);
+}
