@@ -93,6 +93,8 @@ static words key_cache_results = { "hit", "miss" };
 static words key_states = { "active", "staged", "retired", "promoted" };
 static words cache_results = { "hit", "miss", "shared" };
 static words dns_outcomes = { "ok", "nodata", "nxdomain", "temporary" };
+static words store_outcomes = { "admitted", "refused", "temporary" };
+static words store_states = { "up", "local" };
 static words reload_outcomes = { "ok", "failed" };
 
 struct family {
@@ -255,6 +257,19 @@ static const struct family families[GP_METRICS] = {
 	[GP_M_DNS_CACHE_BYTES] = { .name = "gatepost_dns_cache_bytes",
 	    .kind = GAUGE,
 	    .help = "Memory held by the DNS cache." },
+	[GP_M_STORE_CALLS] = { .name = "gatepost_store_calls_total",
+	    .kind = COUNTER,
+	    .help = "Charges by outcome; temporary: the store did not answer.",
+	    .label = "outcome",
+	    .values = store_outcomes },
+	[GP_M_STORE_SECONDS] = { .name = "gatepost_store_seconds",
+	    .kind = HISTOGRAM,
+	    .help = "Time that one call of the store took." },
+	[GP_M_STORE_STATE] = { .name = "gatepost_store_state",
+	    .kind = GAUGE,
+	    .help = "1 at where limits are counted: the store, or here.",
+	    .label = "state",
+	    .values = store_states },
 	[GP_M_RELOADS] = { .name = "gatepost_reloads_total",
 	    .kind = COUNTER,
 	    .help = "Reloads of the policy.",

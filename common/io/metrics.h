@@ -57,6 +57,10 @@ enum gp_metric {
 	GP_M_DNS_SECONDS,     /* histogram, us observed: queries on the wire */
 	GP_M_DNS_CIRCUIT,     /* gauge: 1 while open */
 	GP_M_DNS_CACHE_BYTES, /* gauge */
+	/* the store of the limits */
+	GP_M_STORE_CALLS,   /* counter: admitted, refused, temporary */
+	GP_M_STORE_SECONDS, /* histogram, us observed */
+	GP_M_STORE_STATE,   /* gauge: up, local */
 	/* the process */
 	GP_M_RELOADS,  /* counter: ok, failed */
 	GP_M_LOG_LOST, /* counter */

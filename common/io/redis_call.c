@@ -35,6 +35,7 @@ struct gp_redis_caller {
 
 	pthread_mutex_t lock;   /* of what follows */
 	char sha[SHA_TEXT + 1]; /* of the script; "": not loaded yet */
+	unsigned restarts;      /* it had lost the script */
 	struct gp_err trouble;  /* of the last call; "": none */
 	int64_t log_us;         /* not before */
 };
@@ -70,6 +71,17 @@ void
 gp_redis_caller_use_callers_clock(struct gp_redis_caller *s)
 {
 	s->callers_clock = true;
+}
+
+unsigned
+gp_redis_caller_restarts(struct gp_redis_caller *s)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->restarts;
+	pthread_mutex_unlock(&s->lock);
+	return n;
 }
 
 void
@@ -279,6 +291,9 @@ gp_redis_call_ask(struct gp_redis_call *c, const struct gp_redis_reply **out)
 		    !gp_str_starts_nocase((*out)->text, GP_STR("NOSCRIPT")))
 			return gp_fail(&c->err, GP_TEMP, "it says: %s",
 			    (*out)->text.p);
+		pthread_mutex_lock(&c->caller->lock);
+		c->caller->restarts++;
+		pthread_mutex_unlock(&c->caller->lock);
 		rc = load(c);
 	}
 	return rc;

@@ -8,8 +8,10 @@
  * One interface, one conformance suite.  The front (store.c) hides trouble:
  * when the store does not answer, meters in memory take over at capacity and
  * rate divided by `peers`, a breaker asks the store again from time to time,
- * and what was charged meanwhile is debited there when it is back.  So a
- * charge always has an answer, and nobody sends without a limit.
+ * and what was charged meanwhile is debited there when it is back.  The local
+ * meters go on from what was last heard of the store, and a store that comes
+ * back empty is told of it.  So a charge always has an answer, and nobody sends
+ * without a limit.
  *
  * Values are versioned, checked and bounded; a damaged one is as if absent.
  *
@@ -93,8 +95,9 @@ typedef bool (*gp_store_fn)(void *arg, struct gp_str key,
 GP_MUST_USE enum gp_rc gp_store_walk(struct gp_store *s, struct gp_str prefix,
     size_t most, gp_store_fn fn, void *arg);
 
-/* gp_store_describe - append lines "store KIND", "state up|local since ...",
- * "keys N", "bytes N" as far as they are known. */
+/* gp_store_describe - append lines "store KIND", "state up|local for N s",
+ * "owed N" (meters charged here that the store does not know of yet), "keys N",
+ * "bytes N", as far as they are known. */
 void gp_store_describe(struct gp_store *s, struct gp_buf *out);
 
 #endif

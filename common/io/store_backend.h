@@ -54,6 +54,9 @@ struct gp_store_ops {
 	    size_t most, gp_store_fn fn, void *arg);
 	void (*describe)(void *self, struct gp_buf *out); /* may be NULL */
 	void (*sync)(void *self);                         /* may be NULL */
+	/* How often it was found to have come back without what it had; may
+	 * be NULL. */
+	unsigned (*restarts)(void *self);
 	void (*close)(void *self);
 };
 
@@ -61,6 +64,14 @@ struct gp_store_backend {
 	const struct gp_store_ops *ops;
 	void *self;
 };
+
+/*
+ * gp_store_upon - a front upon a backend, which it takes; gp_store_unref it.
+ * "mem" gets no local meters: it is never away.  `clock_ms` is the time of all
+ * calls; tests have their own.
+ */
+struct gp_store *gp_store_upon(struct gp_store_backend main, unsigned peers,
+    struct gp_metrics *metrics, int64_t (*clock_ms)(void));
 
 /* gp_store_mem_open - never fails; the bound is approximate. */
 struct gp_store_backend gp_store_mem_open(int64_t max_bytes);

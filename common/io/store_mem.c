@@ -462,7 +462,7 @@ gp_store_mem_open(int64_t max_bytes)
 	pthread_mutex_init(&m->lock, NULL);
 	/* without it the keys would be those of everybody */
 	if (gp_random_bytes((uint8_t *)m->seed, sizeof(m->seed)) != GP_OK)
-		gp_out_of_memory();
+		abort();
 	m->buckets = BUCKETS_FEW;
 	m->bucket = gp_xcalloc(m->buckets, sizeof(struct item *));
 	m->max_bytes = (size_t)max_bytes;

@@ -369,6 +369,12 @@ redis_describe(void *self, struct gp_buf *out)
 	gp_redis_caller_describe(self, out);
 }
 
+static unsigned
+redis_restarts(void *self)
+{
+	return gp_redis_caller_restarts(self);
+}
+
 static void
 redis_close(void *self)
 {
@@ -404,6 +410,7 @@ gp_store_redis_open(const char *url, const char *password_file,
 		.get = redis_get,
 		.walk = redis_walk,
 		.describe = redis_describe,
+		.restarts = redis_restarts,
 		.close = redis_close,
 	};
 	struct gp_redis_url parsed;
