@@ -58,14 +58,13 @@ wants_preflight(const struct gp_msg *m)
 /* -- envelope and header -----------------------------------------------------
  */
 
-static struct gp_verdict
+static void
 dmarc_on_rcpt(struct gp_msg *m, const struct gp_addr *rcpt)
 {
 	struct message *dmarc = m->state;
 
 	gp_dmarc_policies_add(&dmarc->policies, m->session->env->config,
 	    rcpt->domain);
-	return gp_continue();
 }
 
 static void
@@ -324,7 +323,7 @@ dmarc_stop(void *own)
 static const struct gp_milter dmarc_milter = {
 	.name = "dmarc",
 	.state_size = sizeof(struct message),
-	.on_rcpt = dmarc_on_rcpt,
+	.on_rcpt_noted = dmarc_on_rcpt,
 	.on_header = dmarc_on_header,
 	.on_eoh = dmarc_on_eoh,
 	.on_eom = dmarc_on_eom,

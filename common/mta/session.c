@@ -271,6 +271,31 @@ note_monitored(struct gp_session *s, const struct gp_verdict *v)
 		s->priv->would = v->disposition;
 }
 
+/* One that can not be read has no domain, so the global policy holds; whether
+ * it is an address at all is for the MTA to say.  So has what is over the
+ * bound, where nobody can refuse it. */
+static void
+read_rcpt(struct gp_msg *m, struct gp_addr *rcpt)
+{
+	const struct gp_str raw = rcpt->raw;
+
+	if (m->recipients < GP_RCPTS_MAX &&
+	    gp_addr_parse(raw, true, m->arena, rcpt, NULL) == GP_OK)
+		return;
+	*rcpt = (struct gp_addr){ .raw = raw };
+}
+
+static void
+note_rcpt(struct gp_msg *m, struct gp_addr *rcpt)
+{
+	const struct gp_milter *milter = m->session->app->milter;
+
+	if (milter->on_rcpt_noted == NULL)
+		return;
+	read_rcpt(m, rcpt);
+	milter->on_rcpt_noted(m, rcpt);
+}
+
 struct gp_verdict
 gp_session_rcpt(struct gp_session *s, const char *arg)
 {
@@ -282,16 +307,13 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 	    !acceptable(s, arg, GP_PATH_MAX, "bad RCPT argument"))
 		return broken_verdict(s);
 	if (milter->on_rcpt == NULL) {
+		note_rcpt(s->msg, &rcpt);
 		s->msg->recipients++;
 		return v; /* nobody hears it */
 	}
 	if (s->msg->recipients >= GP_RCPTS_MAX)
 		v = gp_tempfail("4.5.3", "too many recipients", "limit");
-	/* one that can not be read has no domain, so the global policy holds;
-	 * whether it is an address at all is for the MTA to say */
-	else if (gp_addr_parse(gp_str(arg), true, s->msg->arena, &rcpt, NULL) !=
-		 GP_OK)
-		rcpt.domain = NULL;
+	read_rcpt(s->msg, &rcpt);
 	if (v.action == GP_CONTINUE) {
 		begin_lookups(s->msg);
 		v = milter->on_rcpt(s->msg, &rcpt);

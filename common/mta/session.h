@@ -58,7 +58,7 @@ struct gp_opening {
 /*
  * What a milter is made of.  A NULL handler is never called, and where no
  * other part needs the event, the MTA is told not to send it.  Only RCPT (with
- * a handler) and the end of the message are answered; MAIL, header and body
+ * on_rcpt) and the end of the message are answered; MAIL, header and body
  * are events to learn from, and the MTA need not wait for us there
  * (SMFIP_NR_*).
  */
@@ -68,6 +68,9 @@ struct gp_milter {
 	void (*on_mail)(struct gp_msg *m);
 	struct gp_verdict (
 	    *on_rcpt)(struct gp_msg *m, const struct gp_addr *rcpt);
+	/* In place of on_rcpt, where none is ever refused: no answer, which
+	 * saves a message about 10 us.  Over GP_RCPTS_MAX without a domain. */
+	void (*on_rcpt_noted)(struct gp_msg *m, const struct gp_addr *rcpt);
 	void (*on_header)(struct gp_msg *m, struct gp_str name,
 	    struct gp_str value);
 	void (*on_eoh)(struct gp_msg *m);

@@ -117,6 +117,26 @@ static const struct gp_milter watcher = {
 	.on_eom = watch_eom,
 };
 
+static void
+note_rcpt(struct gp_msg *m, const struct gp_addr *rcpt)
+{
+	seen(m)->rcpt += rcpt->domain == NULL ? 100 : 1;
+}
+
+static struct gp_verdict
+remember(struct gp_msg *m)
+{
+	last = *seen(m);
+	return gp_continue();
+}
+
+static const struct gp_milter listener = {
+	.name = "spf",
+	.state_size = sizeof(struct seen),
+	.on_rcpt_noted = note_rcpt,
+	.on_eom = remember,
+};
+
 static const char policy[] = "authserv-id = \"mx.test\"\n"
 			     "own-ids = { \"old.test\" }\n";
 
@@ -325,6 +345,30 @@ session_hostile_arguments_break_it(void **state)
 	    sizeof(rows) / sizeof(rows[0]));
 }
 
+/* Also beyond the bound, where there is no answer that could refuse. */
+static void
+session_noted_recipients_are_never_refused(void **state)
+{
+	struct fake_mta *f = calloc(1, sizeof(*f));
+
+	(void)state;
+	fake_mta_open(f, &listener, policy, "");
+	fake_connect(f, "192.0.2.1");
+	gp_session_mail(f->session, "<a@b.test>", NULL, false);
+	for (unsigned i = 0; i < GP_RCPTS_MAX - 1; i++)
+		assert_int_equal(gp_session_rcpt(f->session, "<x@refuse.test>")
+				     .action,
+		    GP_CONTINUE);
+	assert_int_equal(gp_session_rcpt(f->session, "no address").action,
+	    GP_CONTINUE);
+	assert_int_equal(gp_session_rcpt(f->session, "<x@y.test>").action,
+	    GP_CONTINUE);
+	assert_int_equal(gp_session_eom(f->session).action, GP_CONTINUE);
+	assert_int_equal(last.rcpt, GP_RCPTS_MAX - 1 + 2 * 100);
+	fake_mta_close(f);
+	free(f);
+}
+
 static void
 session_over_long_field_breaks_it(void **state)
 {
@@ -471,6 +515,7 @@ main(void)
 		T(session_mail_in_a_message_forgets_the_first),
 		T(session_events_out_of_order_break_it_with_a_tempfail),
 		T(session_hostile_arguments_break_it),
+		T(session_noted_recipients_are_never_refused),
 		T(session_over_long_field_breaks_it),
 		T(session_forged_fields_are_deleted_from_the_last_up),
 		T(session_thousand_forged_fields_are_too_many),
