@@ -2,6 +2,7 @@
  * What the policy says about mail that leaves: preflight, limits, warm-up and
  * providers, as values, as text, and what of it is refused.
  */
+#include "core/warmup.h"
 #include "io/policy_file.h"
 
 #include <setjmp.h>
@@ -606,6 +607,31 @@ problems_of_many(const char *around, const char *kind, const char *body,
 	return count;
 }
 
+/* The same of `n` egress addresses. */
+static unsigned
+egress_problems(unsigned n)
+{
+	struct gp_config *config = NULL;
+	struct gp_problems problems;
+	struct gp_buf text;
+	enum gp_rc rc;
+	unsigned count;
+
+	gp_problems_init(&problems);
+	gp_buf_init(&text, 8192);
+	gp_buf_adds(&text, "domain a.example { preflight { egress = { ");
+	for (unsigned i = 0; i < n; i++)
+		gp_buf_addf(&text, "192.0.2.%u, ", i);
+	gp_buf_adds(&text, "} } }");
+	rc = gp_policy_parse(gp_buf_str(&text), "c", &config, &problems);
+	count = problems.count;
+	assert_int_equal(rc == GP_OK, count == 0);
+	gp_config_unref(config);
+	gp_buf_clear(&text);
+	gp_problems_clear(&problems);
+	return count;
+}
+
 static void
 policy_blocks_of_one_kind_are_bounded(void **state)
 {
@@ -620,6 +646,8 @@ policy_blocks_of_one_kind_are_bounded(void **state)
 	    1);
 	assert_int_equal(problems_of_many("", "provider", "mx = x", 1000), 0);
 	assert_int_equal(problems_of_many("", "provider", "mx = x", 1002), 1);
+	assert_int_equal(egress_problems(32), 0);
+	assert_int_equal(egress_problems(33), 1);
 }
 
 /* -- the shipped files ------------------------------------------------- */
@@ -639,24 +667,26 @@ policy_shipped_files_have_the_large_providers(void **state)
 	static const struct {
 		const char *name;
 		const char *mx;
+		int64_t plateau; /* of warm-up */
 	} want[] = {
-		{ "google", "google.com" },
-		{ "yahoo_aol", "yahoodns.net" },
-		{ "ms_consumer", "olc.protection.outlook.com" },
-		{ "ms_365", "mail.protection.outlook.com" },
-		{ "apple", "icloud.com" },
-		{ "mimecast", "mimecast.com" },
-		{ "mail-com", "mail.com" },
-		{ "comcast", "comcast.net" },
-		{ "charter", "charter.net" },
-		{ "unitedinternet", "gmx.net" },
-		{ "telekom", "t-online.de" },
-		{ "freenet", "freenet.de" },
-		{ "orange", "orange.fr" },
-		{ "laposte", "laposte.net" },
-		{ "free", "free.fr" },
-		{ "sfr", "sfr.fr" },
+		{ "google", "google.com", 20000 },
+		{ "yahoo_aol", "yahoodns.net", 10000 },
+		{ "ms_consumer", "olc.protection.outlook.com", 10000 },
+		{ "ms_365", "mail.protection.outlook.com", 10000 },
+		{ "apple", "icloud.com", 5000 },
+		{ "mimecast", "mimecast.com", 2000 },
+		{ "mail-com", "mail.com", 2000 },
+		{ "comcast", "comcast.net", 5000 },
+		{ "charter", "charter.net", 5000 },
+		{ "unitedinternet", "gmx.net", 5000 },
+		{ "telekom", "t-online.de", 3000 },
+		{ "freenet", "freenet.de", 2000 },
+		{ "orange", "orange.fr", 3000 },
+		{ "laposte", "laposte.net", 3000 },
+		{ "free", "free.fr", 3000 },
+		{ "sfr", "sfr.fr", 3000 },
 	};
+	const struct gp_warmup_policy w = { .name = "all" };
 	struct gp_config *config = NULL;
 	const struct gp_providers *p;
 	struct gp_problems problems;
@@ -668,7 +698,11 @@ policy_shipped_files_have_the_large_providers(void **state)
 		fail_msg("%s", gp_buf_cstr(&problems.text));
 	p = &gp_config_globals(config)->providers;
 	assert_int_equal(p->n, COUNT(want));
+	/* one that warm-up knows has the name by which it does */
+	assert_int_equal(gp_warmup_rule_of(&w, "other").plateau, 2000);
 	for (size_t i = 0; i < COUNT(want); i++) {
+		assert_int_equal(gp_warmup_rule_of(&w, want[i].name).plateau,
+		    want[i].plateau);
 		assert_string_equal(p->v[i].name, want[i].name);
 		assert_true(has_text(&p->v[i].mx, want[i].mx));
 		assert_true(has_text(&p->v[i].transports, want[i].name));
