@@ -40,6 +40,10 @@ POLICY = {
     ("domain", "news.shop.example"): {
         ("key", "n2026"): {"file": "news.pem"},
         "senders": {"auth": ["newsletter"], "else": "reject"}},
+    ("domain", "deals.shop.example"): {
+        ("key", "n2026"): {"file": "news.pem"},
+        "preflight": {"mode": "enforce", "else": "reject", "require": [
+            "from-one", "aligned-dkim", "subject", "list-unsubscribe-oneclick"]}},
     ("domain", "careful.example"): {"spf": {"fail": "reject", "temperror": "tempfail"}},
     ("domain", "curious.example"): {"spf": {"mode": "monitor", "fail": "reject"},
                                     "dmarc": {"mode": "monitor"}},
@@ -89,10 +93,11 @@ class Case:
 class Submission(Case):
     """Mail with a login.  `dkim` is {selector: result} as the MX finds it."""
 
-    def __init__(self, title, login, author, dkim=None, reply="^250 ", dmarc=None):
+    def __init__(self, title, login, author, dkim=None, reply="^250 ", dmarc=None,
+                 daemon="dkim"):
         super().__init__(title, RELAY, "bounces@shop.example", "ann@careful.example", reply=reply,
                          spf="pass" if dkim is not None else None, dmarc=dmarc, author=author)
-        self.login, self.dkim, self.daemon = login, dkim or {}, "dkim"
+        self.login, self.dkim, self.daemon = login, dkim or {}, daemon
 
 
 class Replay(Case):
@@ -209,6 +214,9 @@ OUR_OWN = (
                "jo@test.shop.example", {}, dmarc=("pass", "none")),
     Submission("The intern's login writes as the shop: refused, not signed", "intern",
                "orders@shop.example", reply=r"^550 5\.7\.1 .*shop\.example"),
+    Submission("Bulk mail that nobody can leave by one click: told before it leaves", "newsletter",
+               "deals@deals.shop.example", daemon="dmarc",
+               reply=r"^550 5\.7\.1 .*unsubscri"),
     Replay("Mail 13 again, one word of it changed on the way", 13, b"Hello.", b"Hallo.",
            {"r2026": "fail", "e2026": "fail"}),
     Replay("Mail 13 again, with a second Subject put on top", 13, b"\r\nFrom: ",

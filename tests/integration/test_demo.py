@@ -35,7 +35,8 @@ BROKEN = (("spf", "s/fail = reject/fail = tag/", "A stranger sends as the shop")
           ("dkim", "s/else = reject/else = unsigned/", "The intern's login"),
           ("dkim", "/e2026/,/}/d", "signed by both its keys"),
           ("dmarc", "s/mode = enforce/mode = monitor/", "A spoof, with SPF"),
-          ("dmarc", "s/reject = corroborated/reject = always/", "A mailing list changed"))
+          ("dmarc", "s/reject = corroborated/reject = always/", "A mailing list changed"),
+          ("dmarc", 's/, "list-unsubscribe-oneclick"//', "Bulk mail"))
 
 
 class Folder:
@@ -70,7 +71,7 @@ def shows(tap, lab):
                  "spf=permerror", "spf=temperror", "would=reject", "hold queue", "smtp.helo=",
                  "DMARC check of bank.example failed", "dmarc=pass", "dmarc=fail", "dmarc=none",
                  "dmarc=temperror", "policy.dmarc=reject", "override=mailing_list",
-                 "List-Id", "one of ours"):
+                 "List-Id", "one of ours", "preflight=fail"):
         tap.ok(word in out.stdout, "demo: shows " + word)
     tap.ok("gatepost-seal" not in out.stdout, "demo: no seal is delivered")
     tap.ok("\033" not in out.stdout, "demo: no colours but on a terminal")
