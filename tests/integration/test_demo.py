@@ -32,7 +32,7 @@ exec %s "$@"
 """
 # how each one breaks its promise, and the case that shows it
 BROKEN = (("spf", "s/fail = reject/fail = tag/", "A stranger sends as the shop"),
-          ("dkim", "s/else = reject/else = unsigned/", "The intern's login"),
+          ("dkim", "/auth = /{n;s/else = reject/else = unsigned/}", "The intern's login"),
           ("dkim", "/e2026/,/}/d", "signed by both its keys"),
           ("dmarc", "s/mode = enforce/mode = monitor/", "A spoof, with SPF"),
           ("dmarc", "s/reject = corroborated/reject = always/", "A mailing list changed"),
