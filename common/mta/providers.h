@@ -2,8 +2,11 @@
  * providers - core/provider with the MX records of the recipient's domain.
  *
  * What DNS said is remembered by domain, for its TTL but 1 to 24 hours; where
- * it does not answer, what was known stays for seven days.  Bounded to 65,536
- * domains.
+ * it does not answer then, what was known stays for seven days more, and it is
+ * asked again after a minute.  Of the hosts the first 16 by preference count,
+ * as far as their names have room in 255 octets; without MX records the domain
+ * is its own host.  Bounded to 65,536 domains, of which the one used least
+ * makes room.
  *
  * Blocking: gp_providers_find: DNS, until the scope's deadline, for a domain
  *           that is not remembered.
