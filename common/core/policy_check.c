@@ -3,6 +3,7 @@
 #include "core/policy_form.h"
 #include "core/policy_guess.h"
 #include "core/redis_url.h"
+#include "core/warmup.h"
 
 #include <string.h>
 
@@ -200,22 +201,38 @@ no_provider(const struct gp_merge *m, const struct gp_part *part)
 	    part->section->expected, gp_guess_text(&guess, hint));
 }
 
+/* Where the cap ends that begins at first-day; 0: with "all" each has its own.
+ */
+static int64_t
+plateau_of(const struct gp_part *part)
+{
+	struct gp_warmup_policy built_in = { .plateau = 0 };
+
+	if (part->warmup.plateau > 0)
+		return part->warmup.plateau;
+	if (strcmp(part->name, "all") == 0)
+		return 0;
+	return gp_warmup_rule_of(&built_in, part->name).plateau;
+}
+
 static void
 check_warmup(const struct gp_merge *m, const struct gp_part *part)
 {
 	static const char *const first[] = { "first-day" };
-	const struct gp_warmup_policy *w = &part->warmup;
 	struct gp_origin origin = origin_of(part,
 	    gp_part_is_written(part, first, 1) ? "first-day" : "plateau");
+	int64_t plateau = plateau_of(part);
 
 	if (!is_reserved(part->name) &&
 	    gp_index_get(m->providers, part->name) == NULL)
 		no_provider(m, part);
-	if (w->plateau > 0 && w->first_day > w->plateau)
+	if (plateau > 0 && part->warmup.first_day > plateau)
 		gp_problems_add(m->ctx.problems, origin,
 		    "%lld: warmup.first-day: expected at most the plateau,"
-		    " %lld",
-		    (long long)w->first_day, (long long)w->plateau);
+		    " %lld%s",
+		    (long long)part->warmup.first_day, (long long)plateau,
+		    part->warmup.plateau > 0 ? ""
+					     : ", or another `plateau = ...`");
 }
 
 static void

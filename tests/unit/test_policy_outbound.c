@@ -2,6 +2,7 @@
  * What the policy says about mail that leaves: preflight, limits, warm-up and
  * providers, as values, as text, and what of it is refused.
  */
+#include "core/provider.h"
 #include "core/warmup.h"
 #include "io/policy_file.h"
 
@@ -494,6 +495,15 @@ static const struct {
 			   "warmup all { first-day = 100 } }"),
 	    .want = "c:3: 100: warmup.first-day: expected at most the plateau, "
 		    "99\n" },
+	{ .label = "warm-up that begins above the end that is known",
+	    .text = GP_STR("domain a.example {\nwarmup other { first-day = "
+			   "2001 }\nwarmup all { first-day = 2001 } }"),
+	    .want = "c:2: 2001: warmup.first-day: expected at most the "
+		    "plateau, 2000, or another `plateau = ...`\n" },
+	{ .label = "warm-up that begins at its end is fine",
+	    .text = GP_STR("domain a.example { warmup other { first-day = 2000 "
+			   "} }"),
+	    .want = "" },
 	{ .label = "warm-up that refuses",
 	    .text = GP_STR("domain a.example { warmup all { over = reject } }"),
 	    .want = "c:1: \"reject\": warmup.over: expected defer, tempfail "
@@ -711,6 +721,53 @@ policy_shipped_files_have_the_large_providers(void **state)
 	gp_problems_clear(&problems);
 }
 
+static void
+policy_shipped_providers_are_found_by_their_hosts(void **state)
+{
+	static const struct {
+		const char *mx;
+		const char *want; /* NULL: none */
+	} hosts[] = {
+		{ "gmail-smtp-in.l.google.com", "google" },
+		{ "aspmx2.googlemail.com", "google" },
+		{ "mta7.am0.yahoodns.net", "yahoo_aol" },
+		{ "outlook-com.olc.protection.outlook.com", "ms_consumer" },
+		{ "example-com.mail.protection.outlook.com", "ms_365" },
+		{ "mx01.mail.icloud.com", "apple" },
+		{ "eu-smtp-inbound-1.mimecast.com", "mimecast" },
+		{ "mx00.mail.com", "mail-com" },
+		{ "mx00.gmx.net", "unitedinternet" },
+		{ "mx00.kundenserver.de", "unitedinternet" },
+		{ "mx00.t-online.de", "telekom" },
+		{ "smtp-in.orange.fr", "orange" },
+		{ "mx1.free.fr", "free" },
+		{ "gmail.com.example", NULL },
+		{ "notgoogle.com", NULL },
+	};
+	struct gp_config *config = NULL;
+	const struct gp_providers *all;
+	struct gp_problems problems;
+
+	(void)state;
+	gp_problems_init(&problems);
+	assert_int_equal(gp_policy_load("packaging/etc/gatepost.conf", &config,
+			     &problems),
+	    GP_OK);
+	all = &gp_config_globals(config)->providers;
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		const struct gp_provider_policy *p =
+		    gp_provider_by_mx(all, &hosts[i].mx, 1);
+		const char *got = p == NULL ? "none" : p->name;
+		const char *want =
+		    hosts[i].want == NULL ? "none" : hosts[i].want;
+
+		if (strcmp(got, want) != 0)
+			fail_msg("%s: %s, wanted %s", hosts[i].mx, got, want);
+	}
+	gp_config_unref(config);
+	gp_problems_clear(&problems);
+}
+
 int
 main(void)
 {
@@ -731,6 +788,8 @@ main(void)
 		cmocka_unit_test(policy_problems_of_mail_that_leaves_are_said),
 		cmocka_unit_test(policy_blocks_of_one_kind_are_bounded),
 		cmocka_unit_test(policy_shipped_files_have_the_large_providers),
+		cmocka_unit_test(
+		    policy_shipped_providers_are_found_by_their_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
