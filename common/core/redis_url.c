@@ -2,6 +2,7 @@
 #include "core/redis_url.h"
 
 #include "base/ip.h"
+#include "core/domain.h"
 
 #include <string.h>
 
@@ -16,7 +17,7 @@ bad(struct gp_err *err, const char *what)
 
 /* -- text with %XX --------------------------------------------------------- */
 
-/* The octet at *at, which is moved behind it; -1: malformed. */
+/* The octet at *at, which is moved behind it; -1: malformed, or NUL. */
 static int
 octet(struct gp_str s, size_t *at)
 {
@@ -24,16 +25,16 @@ octet(struct gp_str s, size_t *at)
 	int high, low;
 
 	if (c != '%')
-		return (unsigned char)c;
+		return gp_is_print(c) && c != ' ' ? c : -1;
 	if (s.n - *at < 2)
 		return -1;
 	high = gp_hex_value(s.p[*at]);
 	low = gp_hex_value(s.p[*at + 1]);
 	*at += 2;
-	return high < 0 || low < 0 ? -1 : high * 16 + low;
+	return high < 0 || low < 0 || high + low == 0 ? -1 : high * 16 + low;
 }
 
-/* False: malformed, longer than `max`, or with control characters. */
+/* False: malformed, or longer than `max`. */
 static bool
 decode(struct gp_str s, char *out, size_t max)
 {
@@ -42,7 +43,7 @@ decode(struct gp_str s, char *out, size_t max)
 	for (size_t at = 0; at < s.n;) {
 		const int c = octet(s, &at);
 
-		if (c < ' ' || c == 0x7f || n == max)
+		if (c < 0 || n == max)
 			return false;
 		out[n++] = (char)c;
 	}
@@ -50,17 +51,11 @@ decode(struct gp_str s, char *out, size_t max)
 	return true;
 }
 
-static bool
-is_plain(char c, const char *others)
-{
-	return gp_is_alnum(c) || (c != '\0' && strchr(others, c) != NULL);
-}
-
 static void
-encode(const char *s, const char *others, struct gp_buf *out)
+encode(const char *s, struct gp_buf *out)
 {
 	for (; *s != '\0'; s++) {
-		if (is_plain(*s, others))
+		if (gp_is_alnum(*s) || strchr("-._~", *s) != NULL)
 			gp_buf_addc(out, *s);
 		else
 			gp_buf_addf(out, "%%%02X", (unsigned)(unsigned char)*s);
@@ -86,26 +81,25 @@ read_login(struct gp_str s, struct gp_redis_url *out, struct gp_err *err)
 	struct gp_str password = s;
 	const struct gp_str user = gp_str_split(&password, ':');
 
-	if (!decode(user, out->user, GP_REDIS_USER_MAX))
-		return bad(err,
-		    "the user is malformed or longer than 128 octets");
-	if (password.p == NULL)
-		return GP_OK;
-	if (gp_str_find(password, ':') < password.n)
-		return bad(err, "a colon in the password is written %3A");
-	if (!decode(password, out->password, GP_REDIS_PASSWORD_MAX))
-		return bad(err,
-		    "the password is malformed or longer than 512 octets");
+	if (!decode(user, out->user, GP_REDIS_USER_MAX) ||
+	    !decode(password, out->password, GP_REDIS_PASSWORD_MAX))
+		return bad(err, "user or password is malformed or too long");
+	if (password.p == NULL ? user.n == 0 : password.n == 0)
+		return bad(err, "user or password is empty");
 	return GP_OK;
 }
 
+/* A name is written as DNS has it. */
 static bool
-is_host(struct gp_str s)
+read_host(struct gp_str s, char out[GP_REDIS_PLACE_MAX + 1])
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_plain(s.p[i], "-._"))
-			return false;
-	return s.n > 0 && s.n <= GP_REDIS_PLACE_MAX;
+	struct gp_ip ip;
+
+	_Static_assert(GP_DOMAIN_TEXT <= GP_REDIS_PLACE_MAX + 1, "a name");
+	if (gp_ip_parse(s, &ip) != GP_OK)
+		return gp_domain_normalize(s, out, NULL) == GP_OK;
+	memcpy(out, s.p, s.n);
+	return true;
 }
 
 static bool
@@ -116,34 +110,38 @@ is_address6(struct gp_str s)
 	return gp_str_find(s, ':') < s.n && gp_ip_parse(s, &ip) == GP_OK;
 }
 
+/* "[IPv6]" or HOST; what follows is left in `*rest`, with its colon. */
+static bool
+split_host(struct gp_str s, struct gp_str *host, struct gp_str *rest)
+{
+	size_t end = gp_str_find(s, ':');
+
+	*host = gp_str_n(s.p, end);
+	if (s.n > 0 && s.p[0] == '[') {
+		end = gp_str_find(s, ']');
+		if (end == s.n)
+			return false;
+		*host = gp_str_n(s.p + 1, end - 1);
+		end++;
+	}
+	*rest = gp_str_n(s.p + end, s.n - end);
+	return host->p == s.p || is_address6(*host);
+}
+
 /* HOST[:PORT] */
 static enum gp_rc
 read_place(struct gp_str s, struct gp_redis_url *out, struct gp_err *err)
 {
-	struct gp_str port = s;
-	struct gp_str host;
 	uint64_t number = GP_REDIS_PORT;
-	bool good;
+	struct gp_str host, port;
 
-	if (s.n > 0 && s.p[0] == '[') {
-		port = gp_str_n(s.p + 1, s.n - 1);
-		host = gp_str_split(&port, ']');
-		good = port.p != NULL && is_address6(host) &&
-		       (port.n == 0 || port.p[0] == ':');
-		if (good && port.n == 0)
-			port.p = NULL;
-		else if (good)
-			port = gp_str_n(port.p + 1, port.n - 1);
-	} else {
-		host = gp_str_split(&port, ':');
-		good = is_host(host);
-	}
-	if (!good)
+	if (!split_host(s, &host, &port) || !read_host(host, out->place))
 		return bad(err, "the host is no name and no address");
-	if (port.p != NULL &&
-	    (gp_parse_u64(port, PORT_MAX, &number) != GP_OK || number == 0))
+	if (port.n > 0 && (port.p[0] != ':' ||
+			      gp_parse_u64(gp_str_n(port.p + 1, port.n - 1),
+				  PORT_MAX, &number) != GP_OK ||
+			      number == 0))
 		return bad(err, "the port is no number from 1 to 65535");
-	memcpy(out->place, host.p, host.n);
 	out->port = (uint16_t)number;
 	return GP_OK;
 }
@@ -176,12 +174,11 @@ read_unix(struct gp_str rest, struct gp_redis_url *out, struct gp_err *err)
 	static const struct gp_str name = { "db=", 3 };
 	const struct gp_str path = gp_str_split(&rest, '?');
 
+	if (path.n < 2 || path.p[0] != '/' || path.n > GP_REDIS_PATH_MAX ||
+	    !gp_str_is_text(path))
+		return bad(err, "the path is not absolute or too long");
 	out->is_unix = true;
-	if (!decode(path, out->place, GP_REDIS_PATH_MAX) ||
-	    out->place[0] != '/')
-		return bad(err,
-		    "the path is not absolute, malformed or longer than 107 "
-		    "octets");
+	memcpy(out->place, path.p, path.n);
 	if (rest.p == NULL)
 		return GP_OK;
 	if (rest.n < name.n || memcmp(rest.p, name.p, name.n) != 0)
@@ -193,7 +190,7 @@ read_unix(struct gp_str rest, struct gp_redis_url *out, struct gp_err *err)
 static bool
 has_scheme(struct gp_str s, struct gp_str scheme, struct gp_str *rest)
 {
-	if (!gp_str_starts_nocase(s, scheme))
+	if (s.n < scheme.n || memcmp(s.p, scheme.p, scheme.n) != 0)
 		return false;
 	*rest = gp_str_n(s.p + scheme.n, s.n - scheme.n);
 	return true;
@@ -221,13 +218,12 @@ gp_redis_url_show(const struct gp_redis_url *url, struct gp_buf *out)
 	const bool is_address6 = strchr(url->place, ':') != NULL;
 
 	if (url->is_unix) {
-		gp_buf_adds(out, "redis+unix://");
-		encode(url->place, "-._~/", out);
-		gp_buf_addf(out, "?db=%u", url->number);
+		gp_buf_addf(out, "redis+unix://%s?db=%u", url->place,
+		    url->number);
 		return;
 	}
 	gp_buf_adds(out, "redis://");
-	encode(url->user, "-._~", out);
+	encode(url->user, out);
 	gp_buf_addf(out, "%s%s%s%s:%u/%u", url->user[0] == '\0' ? "" : "@",
 	    is_address6 ? "[" : "", url->place, is_address6 ? "]" : "",
 	    (unsigned)url->port, url->number);

@@ -4,8 +4,9 @@
  *   redis://[USER[:PASSWORD]@]HOST[:PORT][/NUMBER]
  *   redis+unix://PATH[?db=NUMBER]
  *
- * An empty USER is the server's default one.  USER, PASSWORD and PATH may have
- * octets as %XX; an "@", ":", "/" or "?" in them must be so.
+ * USER may be left out before ":PASSWORD": it is the server's default one.  In
+ * both "%XX" stands for any octet but NUL, and must for blanks, controls, "%",
+ * "/", "@", and in USER ":".  PATH begins with "/" and stands as it is.
  *
  * Source:   RFC 3986 for the parts; the IANA registration of "redis".
  * Purity:   pure.
