@@ -142,8 +142,7 @@ gp_form_store(struct gp_str s, struct gp_err *err)
 	if (gp_str_eq(s, GP_STR("mem")) || gp_str_eq(s, GP_STR("lmdb")))
 		return true;
 	return gp_str_find(s, ':') < s.n &&
-	       gp_redis_url_parse(s, &url, err) == GP_OK &&
-	       (url.is_unix || is_host(gp_str(url.place)));
+	       gp_redis_url_parse(s, &url, err) == GP_OK;
 }
 
 /* Between "redis://USER:" and "@HOST"; p NULL: there is none. */

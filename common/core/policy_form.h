@@ -37,8 +37,7 @@ bool gp_form_socket(struct gp_str s);
 /* "ADDRESS", "IPv4:PORT" or "[IPv6]:PORT". */
 bool gp_form_server(struct gp_str s);
 
-/* "mem", "lmdb" or a URL that core/redis_url reads, whose host is a name or an
- * address. */
+/* "mem", "lmdb" or a URL that core/redis_url reads. */
 bool gp_form_store(struct gp_str s, struct gp_err *err);
 
 /* "YYYY-MM-DD" of 1970 or later: its first second, in seconds since 1970. */

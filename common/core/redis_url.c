@@ -81,6 +81,8 @@ read_login(struct gp_str s, struct gp_redis_url *out, struct gp_err *err)
 	struct gp_str password = s;
 	const struct gp_str user = gp_str_split(&password, ':');
 
+	if (gp_str_find(password, ':') < password.n)
+		return bad(err, "a colon in the password is written %3A");
 	if (!decode(user, out->user, GP_REDIS_USER_MAX) ||
 	    !decode(password, out->password, GP_REDIS_PASSWORD_MAX))
 		return bad(err, "user or password is malformed or too long");
@@ -190,7 +192,7 @@ read_unix(struct gp_str rest, struct gp_redis_url *out, struct gp_err *err)
 static bool
 has_scheme(struct gp_str s, struct gp_str scheme, struct gp_str *rest)
 {
-	if (s.n < scheme.n || memcmp(s.p, scheme.p, scheme.n) != 0)
+	if (!gp_str_starts_nocase(s, scheme))
 		return false;
 	*rest = gp_str_n(s.p + scheme.n, s.n - scheme.n);
 	return true;

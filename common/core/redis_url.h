@@ -6,7 +6,7 @@
  *
  * USER may be left out before ":PASSWORD": it is the server's default one.  In
  * both "%XX" stands for any octet but NUL, and must for blanks, controls, "%",
- * "/", "@", and in USER ":".  PATH begins with "/" and stands as it is.
+ * "/", ":" and "@".  PATH begins with "/" and stands as it is.
  *
  * Source:   RFC 3986 for the parts; the IANA registration of "redis".
  * Purity:   pure.

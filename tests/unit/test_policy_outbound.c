@@ -548,7 +548,8 @@ static const struct {
 	{ .label = "password of a wrong URL",
 	    .text = GP_STR("store = \"redis://u:geheim@r..example\""),
 	    .want = "c:1: \"redis:...\": store: expected mem, lmdb, or the "
-		    "URL of a Redis server\n" },
+		    "URL of a Redis server (the URL of the Redis: the host is "
+		    "no name and no address)\n" },
 	{ .label = "password with a colon",
 	    .text = GP_STR("store = \"redis://u:ge:heim@r.example\""),
 	    .want = "c:1: \"redis:...\": store: expected mem, lmdb, or the "

@@ -236,7 +236,7 @@ static const struct row rows[] = {
 	{ "", "store", "\"redis://u:p%20w%3ax@r.example/1\"",
 	    "\"redis://u:***@r.example/1\"" },
 	{ "", "store", "\"Redis://:p@[::1]:1\"", "\"Redis://:***@[::1]:1\"" },
-	{ "", "store", "\"redis://:@r.example\"", "\"redis://:@r.example\"" },
+	{ "", "store", "\"redis://:@r.example\"", NULL },
 	{ "", "store", "\"redis://u:@r.example\"", NULL },
 	{ "", "store", "\"redis://u:a@b@r.example\"", NULL },
 	{ "", "store", "\"redis://u:a:b@r.example\"", NULL },
