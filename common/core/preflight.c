@@ -222,8 +222,9 @@ gp_preflight_verdict(const struct gp_preflight_policy *policy,
 		return gp_reject("5.7.1", reply_text(p, state, arena), v.why);
 	if (policy->mode == GP_ENFORCE && d == GP_DO_TEMPFAIL)
 		return gp_tempfail("4.7.1", reply_text(p, state, arena), v.why);
+	/* what is left is to be watched, or nothing to be done */
 	v.disposition = d;
-	v.monitored = policy->mode == GP_MONITOR && d != GP_DO_TAG;
+	v.monitored = d != GP_DO_TAG;
 	return v;
 }
 
