@@ -182,15 +182,18 @@ answered(struct gp_store *s)
 static void
 come_back(struct gp_store *s, int64_t now_ms)
 {
+	int64_t away_ms;
+
 	pthread_mutex_lock(&s->lock);
 	s->away = false;
 	s->failures = 0;
+	away_ms = gp_time_sub(now_ms, s->since_ms);
 	if (s->told)
 		gp_log(GP_LOG_INFO,
 		    "store: %s is back after %lld s; what was charged "
 		    "meanwhile counts there",
 		    s->main.ops->name,
-		    (long long)(gp_time_sub(now_ms, s->since_ms) / 1000));
+		    (long long)(away_ms > 0 ? away_ms / 1000 : 0));
 	if (s->told)
 		s->since_ms = now_ms;
 	s->told = false;

@@ -17,7 +17,7 @@
 #define BATCH 256
 
 /* Calls in one settlement: where others go on charging, it ends. */
-#define BATCHES_MOST 1024
+#define BATCHES_MOST 300
 
 /* What the store knows less by this part of the capacity is no loss: its clock
  * is another. */
@@ -295,6 +295,7 @@ struct debt {
 	double here;  /* now, in this process; 0 where it is not owing */
 	double own;   /* of `here`, what is no share of `heard` */
 	double level; /* in the store */
+	bool doubted; /* it may have forgotten what was heard */
 	unsigned changes;
 };
 
@@ -329,6 +330,7 @@ add_debt(struct gp_store_local *l, struct bill *b, const struct place *p,
 	d->heard = level_at(p->heard, &p->rule, now_ms);
 	d->here = p->owing ? level_at(p->here, &part, now_ms) : 0;
 	d->own = p->owing ? d->here - d->heard / l->peers : 0;
+	d->doubted = p->doubt != l->doubt;
 	d->changes = p->changes;
 }
 
@@ -336,7 +338,7 @@ add_debt(struct gp_store_local *l, struct bill *b, const struct place *p,
 static double
 owed(const struct debt *d)
 {
-	const double missing = d->heard - d->level;
+	const double missing = d->doubted ? d->heard - d->level : 0;
 	const double least = LOSS_LEAST * d->charge.rule.capacity;
 
 	return d->own + (missing > least ? missing : 0);
@@ -464,8 +466,8 @@ add_doubt(struct gp_store_local *l, struct bill **b, struct place *p,
 		*b = gp_xcalloc(1, sizeof(**b));
 	if ((*b)->n == BATCH)
 		return;
-	p->doubt = l->doubt; /* no other thread has to ask */
 	add_debt(l, *b, p, now_ms);
+	p->doubt = l->doubt; /* no other thread has to ask */
 }
 
 enum gp_rc
@@ -485,6 +487,8 @@ gp_store_local_remind(struct gp_store_local *l,
 		return GP_OK;
 	rc = settle(l, b, store, now_ms);
 	free(b);
+	if (rc == GP_TEMP)
+		gp_store_local_doubt(l);
 	return rc;
 }
 
