@@ -2,8 +2,9 @@
  * Any bytes as a policy file.  Oracles: a snapshot or problems, never both;
  * every problem is one printable line with its place; libconfuse reads each
  * value as the guard has seen it; what is shown of a policy, written as a
- * file again, is the same policy.
+ * file again, is the same policy, and its store has no password.
  */
+#include "core/redis_url.h"
 #include "io/policy_confuse.h"
 #include "io/policy_file.h"
 
@@ -192,6 +193,26 @@ strip(const struct gp_buf *shown, struct gp_buf *out)
 	}
 }
 
+/* The store as shown is that of the policy, but for the password. */
+static void
+check_store(const struct gp_policy *policy, const struct gp_config *shown)
+{
+	const char *store = gp_config_globals(policy->config)->store;
+	const char *again = gp_config_globals(shown)->store;
+	struct gp_redis_url one;
+	struct gp_redis_url two;
+
+	if (gp_redis_url_parse(gp_str(store), &one, NULL) != GP_OK) {
+		assert(strcmp(store, again) == 0);
+		return;
+	}
+	assert(gp_redis_url_parse(gp_str(again), &two, NULL) == GP_OK);
+	assert(strcmp(two.password, one.password[0] == '\0' ? "" : "***") == 0);
+	assert(one.is_unix == two.is_unix && one.port == two.port &&
+	       one.number == two.number && strcmp(one.user, two.user) == 0 &&
+	       strcmp(one.place, two.place) == 0);
+}
+
 static void
 check_shown(const struct gp_policy *policy)
 {
@@ -223,6 +244,7 @@ check_shown(const struct gp_policy *policy)
 		    gp_buf_cstr(&problems.text));
 		abort();
 	}
+	check_store(policy, again);
 	gp_buf_reset(&shown);
 	gp_policy_show(gp_policy_for(again, policy->domain), &shown);
 	strip(&shown, &two);
