@@ -6,7 +6,8 @@
 #include "io/clock.h"
 #include "io/lmdb_aside.h"
 #include "io/lmdb_check.h"
-#include "io/octet_lock.h"
+#include "io/lmdb_files.h"
+#include "io/shared_lock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FILE_MODE 0660
@@ -32,22 +32,15 @@
 /* When the disk was full, growing is tried again. */
 #define REGROW_US (10 * GP_US_PER_S)
 
-/* File systems where an octet that is written takes new room (linux/magic.h,
- * and what is not in it). */
-#define COW_BTRFS    0x9123683eL
-#define COW_BCACHEFS 0xca451a4eL
-#define COW_ZFS      0x2fc12fc1L
-
-/* Octets of the file "lock"; a process has its own one behind OPEN_AT. */
-#define WRITE_AT 0
-#define OPEN_AT  16
+/* A file that was put in the place of a mapped one is noticed so late. */
+#define LOOK_US (20 * GP_US_PER_MS)
 
 struct gp_lmdb_env {
 	struct gp_lmdb_options options;
 	char *dir;
 	char *data;  /* DIR/data.mdb */
 	char *locks; /* DIR/lock.mdb */
-	int lock_fd;
+	struct gp_shared_lock *writer;
 
 	pthread_mutex_t lock; /* of what follows */
 	MDB_env *env;         /* NULL: to be opened at the next use */
@@ -59,13 +52,14 @@ struct gp_lmdb_env {
 	int64_t grow_us; /* not before */
 	dev_t device;    /* the file it is open on */
 	ino_t inode;
-	MDB_txn *txn; /* the one there is, or NULL */
+	int64_t look_us; /* whether it still is, not before */
+	MDB_txn *txn;    /* the one there is, or NULL */
 	MDB_cursor *cursor;
 	bool writes;
 	int error; /* of its first call that failed */
 };
 
-/* -- the environment; its lock and WRITE_AT are held ----------------------- */
+/* -- the environment; its lock is held, and nobody else writes ------------- */
 
 static enum gp_rc
 fail_errno(struct gp_err *err, const char *path, int error)
@@ -131,15 +125,6 @@ map_bytes(const struct gp_lmdb_env *e, size_t file_bytes)
 	return e->mapped ? file_bytes : file_bytes + max / 4;
 }
 
-static size_t
-file_bytes(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 ? (size_t)st.st_size : 0;
-}
-
-/* A hole that is written to while the disk is full kills (SIGBUS). */
 static int
 fill_holes(const struct gp_lmdb_env *e, size_t bytes)
 {
@@ -147,29 +132,18 @@ fill_holes(const struct gp_lmdb_env *e, size_t bytes)
 
 	if (mdb_env_get_fd(e->env, &fd) != 0)
 		return EBADF;
-	while (fallocate(fd, 0, 0, (off_t)bytes) != 0)
-		if (errno != EINTR)
-			return errno;
-	return 0;
-}
-
-static bool
-can_be_mapped(const struct gp_lmdb_env *e)
-{
-	struct statfs fs;
-
-	return e->options.mapped && statfs(e->dir, &fs) == 0 &&
-	       fs.f_type != COW_BTRFS && fs.f_type != COW_BCACHEFS &&
-	       fs.f_type != COW_ZFS;
+	return gp_lmdb_files_fill(fd, bytes);
 }
 
 static int
 open_files(struct gp_lmdb_env *e)
 {
-	const size_t bytes = map_bytes(e, file_bytes(e->data));
+	const size_t bytes = map_bytes(e, gp_lmdb_files_size(e->data));
 	unsigned flags = MDB_NOTLS;
-	int dead, error = mdb_env_create(&e->env);
+	int dead, error = gp_lmdb_files_locks(e->data, e->locks);
 
+	if (error == 0)
+		error = mdb_env_create(&e->env);
 	if (error != 0) {
 		e->env = NULL;
 		return error;
@@ -214,7 +188,7 @@ open_lmdb(struct gp_lmdb_env *e)
 	struct stat st;
 	int error;
 
-	e->mapped = can_be_mapped(e);
+	e->mapped = e->options.mapped && gp_lmdb_files_map(e->dir);
 	error = open_files(e);
 	if (e->mapped && error == EOPNOTSUPP) {
 		e->mapped = false;
@@ -237,16 +211,6 @@ open_lmdb(struct gp_lmdb_env *e)
 	return 0;
 }
 
-/* Locks of a file that is gone would be wrong for the next one. */
-static void
-drop_stale_locks(const struct gp_lmdb_env *e)
-{
-	struct stat st;
-
-	if (stat(e->data, &st) != 0 ? errno == ENOENT : st.st_size == 0)
-		(void)unlink(e->locks);
-}
-
 static enum gp_rc
 open_env(struct gp_lmdb_env *e, struct gp_err *err)
 {
@@ -258,7 +222,6 @@ open_env(struct gp_lmdb_env *e, struct gp_err *err)
 		return gp_fail(err, rc, "%s", why.msg);
 	if (rc == GP_PERM && set_aside(e, why.msg, err) != GP_OK)
 		return GP_TEMP;
-	drop_stale_locks(e);
 	error = open_lmdb(e);
 	if (is_damage(error)) {
 		rc = fail_db(e, error, &why);
@@ -273,10 +236,38 @@ open_env(struct gp_lmdb_env *e, struct gp_err *err)
 static bool
 is_open(struct gp_lmdb_env *e)
 {
+	const int64_t now = e->options.mapped ? gp_clock_us() : 0;
 	struct stat st;
 
-	return e->env != NULL && stat(e->data, &st) == 0 &&
-	       st.st_dev == e->device && st.st_ino == e->inode;
+	if (e->env == NULL)
+		return false;
+	if (now != 0 && now < e->look_us)
+		return true;
+	e->look_us = now + LOOK_US;
+	return stat(e->data, &st) == 0 && st.st_dev == e->device &&
+	       st.st_ino == e->inode;
+}
+
+/* Beside an opening there is no other, and no closing. */
+static enum gp_rc
+open_anew(struct gp_lmdb_env *e, struct gp_err *err)
+{
+	enum gp_rc rc;
+
+	if (!gp_shared_lock_enter(e->writer, e->options.lock_us))
+		return gp_fail(err, GP_TEMP, "%s: another process is in it",
+		    e->data);
+	close_env(e);
+	rc = open_env(e, err);
+	gp_shared_lock_leave(e->writer);
+	return rc;
+}
+
+static void
+leave(struct gp_lmdb_env *e)
+{
+	gp_shared_lock_give(e->writer);
+	pthread_mutex_unlock(&e->lock);
 }
 
 /* GP_OK: the environment is open and nobody else writes; leave(). */
@@ -286,27 +277,16 @@ enter(struct gp_lmdb_env *e, struct gp_err *err)
 	enum gp_rc rc = GP_OK;
 
 	pthread_mutex_lock(&e->lock);
-	if (!gp_octet_lock(e->lock_fd, WRITE_AT, e->options.lock_us)) {
+	if (!gp_shared_lock_take(e->writer, e->options.lock_us)) {
 		pthread_mutex_unlock(&e->lock);
 		return gp_fail(err, GP_TEMP, "%s: another process writes",
 		    e->data);
 	}
-	if (!is_open(e)) {
-		close_env(e);
-		rc = open_env(e, err);
-	}
-	if (rc != GP_OK) {
-		gp_octet_unlock(e->lock_fd, WRITE_AT);
-		pthread_mutex_unlock(&e->lock);
-	}
+	if (!is_open(e))
+		rc = open_anew(e, err);
+	if (rc != GP_OK)
+		leave(e);
 	return rc;
-}
-
-static void
-leave(struct gp_lmdb_env *e)
-{
-	gp_octet_unlock(e->lock_fd, WRITE_AT);
-	pthread_mutex_unlock(&e->lock);
 }
 
 /* Reading needs no leave of other processes, opening does. */
@@ -321,11 +301,12 @@ enter_to_read(struct gp_lmdb_env *e, struct gp_err *err)
 	pthread_mutex_unlock(&e->lock);
 	rc = enter(e, err);
 	if (rc == GP_OK)
-		gp_octet_unlock(e->lock_fd, WRITE_AT);
+		gp_shared_lock_give(e->writer);
 	return rc;
 }
 
-/* -- growing; WRITE_AT is held -------------------------------------------- */
+/* -- growing; others do not write -------------------------------------------
+ */
 
 /*
  * LMDB cuts a mapped file to the size of the map, and lets it have holes.  So
@@ -348,8 +329,8 @@ grow(struct gp_lmdb_env *e, size_t map)
 	size_t to = map + step < max ? map + step : max;
 	int error;
 
-	if (file_bytes(e->data) > map) /* another process was first */
-		to = file_bytes(e->data);
+	if (gp_lmdb_files_size(e->data) > map) /* another process was first */
+		to = gp_lmdb_files_size(e->data);
 	if (to <= map || gp_clock_us() < e->grow_us)
 		return 0;
 	error = map_to(e, to);
@@ -382,12 +363,11 @@ map_what_is_there(struct gp_lmdb_env *e)
 
 	if (!e->mapped)
 		return mdb_env_set_mapsize(e->env, 0);
-	if (!e->writes &&
-	    !gp_octet_lock(e->lock_fd, WRITE_AT, e->options.lock_us))
+	if (!e->writes && !gp_shared_lock_take(e->writer, e->options.lock_us))
 		return EBUSY;
-	error = map_to(e, file_bytes(e->data));
+	error = map_to(e, gp_lmdb_files_size(e->data));
 	if (!e->writes)
-		gp_octet_unlock(e->lock_fd, WRITE_AT);
+		gp_shared_lock_give(e->writer);
 	return error;
 }
 
@@ -643,15 +623,9 @@ static enum gp_rc
 open_lock(struct gp_lmdb_env *e, struct gp_err *err)
 {
 	char *path = path_of(e->dir, "lock");
-	enum gp_rc rc = GP_OK;
+	enum gp_rc rc =
+	    gp_shared_lock_open(path, e->options.lock_us, &e->writer, err);
 
-	e->lock_fd =
-	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-	if (e->lock_fd < 0)
-		rc = fail_errno(err, path, errno);
-	else if (!gp_octet_lock(e->lock_fd, OPEN_AT + (off_t)getpid(), 0))
-		rc = gp_fail(err, GP_PERM,
-		    "%s: is open in this process already", e->dir);
 	free(path);
 	return rc;
 }
@@ -668,7 +642,6 @@ gp_lmdb_open(const char *dir, const struct gp_lmdb_options *options,
 	e->data = path_of(dir, "data.mdb");
 	e->locks = path_of(dir, "lock.mdb");
 	e->options = *options;
-	e->lock_fd = -1;
 	(void)pthread_mutex_init(&e->lock, NULL);
 	if (mkdir(dir, DIR_MODE) != 0 && errno != EEXIST)
 		rc = fail_errno(err, dir, errno);
@@ -719,13 +692,12 @@ gp_lmdb_close(struct gp_lmdb_env *e)
 {
 	if (e == NULL)
 		return;
-	/* LMDB wants no opening beside a closing; if another process holds
-	 * the lock for long, it is not opening */
+	/* LMDB wants no opening beside a closing; if another process is in it
+	 * for long, it is not opening */
 	if (e->env != NULL)
-		(void)gp_octet_lock(e->lock_fd, WRITE_AT, e->options.lock_us);
+		(void)gp_shared_lock_enter(e->writer, e->options.lock_us);
 	close_env(e);
-	if (e->lock_fd >= 0)
-		(void)close(e->lock_fd);
+	gp_shared_lock_close(e->writer);
 	(void)pthread_mutex_destroy(&e->lock);
 	free(e->dir);
 	free(e->data);

@@ -7,10 +7,10 @@
  * its place.  A file is looked at before LMDB may follow it (io/lmdb_check);
  * a damaged one is set aside, data.mdb.corrupt-SECONDS, and a new one begun.
  *
- * Between processes one octet of the file DIR/lock serialises opening, closing
- * and writing.  LMDB's own lock would do for writing, but can not be waited
- * for with a time-out: a process that is stopped in the middle must not stop
- * the others.  It also makes it safe to examine the file and to set it aside.
+ * Between processes the lock in DIR/lock (io/shared_lock) serialises opening
+ * and writing.  LMDB's own lock would do for writing, but can not be waited for
+ * with a time-out: a process that is stopped in the middle must not stop the
+ * others.  It also makes it safe to examine the file and to set it aside.
  *
  *	if (gp_lmdb_begin(e, GP_LMDB_WRITE, err) != GP_OK)
  *		return GP_TEMP;

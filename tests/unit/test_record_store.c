@@ -3,6 +3,7 @@
 #include "io/record_store.h"
 
 #include "io/clock.h"
+#include "io/lmdb_env.h"
 #include "support/record_lab.h"
 
 #include <errno.h>
@@ -514,25 +515,48 @@ record_store_on_a_full_disk_keeps_what_it_can_and_writes_later(void **state)
 	assert_int_equal(record_lab_files(&lab, "corrupt"), 0);
 }
 
-/* Another process holds the lock and does not go on. */
+/* A process that writes, and does not go on. */
+static pid_t
+start_stopped(void)
+{
+	const struct gp_lmdb_options options = {
+		.what = "test",
+		.max_bytes = (size_t)MEBIBYTE,
+		.lock_us = GP_US_PER_S,
+	};
+	struct gp_lmdb_env *e;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (gp_lmdb_open(lab.dir, &options, &e, NULL) != GP_OK ||
+		    gp_lmdb_begin(e, GP_LMDB_WRITE, NULL) != GP_OK)
+			_exit(1);
+		(void)raise(SIGSTOP);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	return pid;
+}
+
 static void
 record_store_does_not_wait_for_a_stopped_process(void **state)
 {
-	struct gp_record_store *s = record_lab_store(&lab, 0);
-	struct flock octet = {
-		.l_type = F_WRLCK,
-		.l_whence = SEEK_SET,
-		.l_len = 1,
-	};
-	char path[96];
+	pid_t pid;
+	struct gp_record_store *s;
 	int64_t start;
-	int fd;
 
 	(void)state;
-	(void)snprintf(path, sizeof(path), "%s/lock", lab.dir);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_true(fd >= 0);
-	assert_int_equal(fcntl(fd, F_OFD_SETLKW, &octet), 0);
+	gp_record_store_close(record_lab_store(&lab, 0));
+	pid = start_stopped();
+	assert_int_equal(gp_record_store_open(lab.dir, 0, 1, &s, NULL),
+	    GP_TEMP);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	s = record_lab_store(&lab, 0);
+	pid = start_stopped();
 	for (unsigned i = 0; i < 100; i++)
 		assert_int_equal(record_lab_append(s, NOON, i), GP_OK);
 	assert_int_equal(gp_record_store_flush(s,
@@ -541,9 +565,9 @@ record_store_does_not_wait_for_a_stopped_process(void **state)
 	start = gp_clock_us();
 	gp_record_store_close(s);
 	assert_true(gp_clock_us() - start < 5 * GP_US_PER_S);
-	assert_int_equal(gp_record_store_open(lab.dir, 0, 1, &s, NULL),
-	    GP_TEMP);
-	assert_int_equal(close(fd), 0);
+	/* what it held is free again */
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 	gp_record_store_close(record_lab_store(&lab, 0));
 }
 
