@@ -1,11 +1,10 @@
 /* See rate.h. */
 #include "core/rate.h"
 
-#include "base/siphash.h"
 #include "core/domain.h"
 #include "core/provider.h"
+#include "core/rate_name.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define MINUTE_MS INT64_C(60000)
@@ -14,70 +13,6 @@
 /* Of a meter that several senders feed, so much is there for each class. */
 #define NORMAL_SHARE 0.9
 #define BULK_SHARE   0.8
-
-/* -- names of meters --------------------------------------------------- */
-
-/* Octets of a name before what is cut off becomes a hash of 32. */
-#define NAME_KEEP (GP_CHARGE_KEY_MAX - 33)
-
-static void
-hash_hex(struct gp_str s, char out[33])
-{
-	static const uint64_t seeds[2][2] = { { 0x6761746570, 0x6f73740001 },
-		{ 0x6761746570, 0x6f73740002 } };
-
-	for (size_t i = 0; i < 2; i++)
-		(void)snprintf(out + 16 * i, 17, "%016llx",
-		    (unsigned long long)gp_siphash(seeds[i], s.p, s.n));
-}
-
-static void
-add_value(struct gp_buf *b, struct gp_str value)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < value.n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-
-		if (gp_is_alnum((char)c) || memchr("-._@+:", c, 6) != NULL) {
-			gp_buf_addc(b, (char)c);
-			continue;
-		}
-		gp_buf_addc(b, '%');
-		gp_buf_addc(b, hex[c >> 4]);
-		gp_buf_addc(b, hex[c & 15]);
-	}
-}
-
-/* The name in `b`, which is used up, at most GP_CHARGE_KEY_MAX octets. */
-static struct gp_str
-take_name(struct gp_buf *b, struct gp_arena *arena)
-{
-	struct gp_str whole = gp_buf_str(b);
-	struct gp_str name;
-	char hash[33];
-
-	if (whole.n <= GP_CHARGE_KEY_MAX) {
-		name = gp_arena_dup(arena, whole);
-	} else {
-		hash_hex(whole, hash);
-		name = gp_str(gp_arena_printf(arena, "%.*s#%s", NAME_KEEP,
-		    whole.p, hash));
-	}
-	gp_buf_clear(b);
-	return name;
-}
-
-/* Names are short, or end in a hash: what is beyond this does not matter. */
-static void
-begin_name(struct gp_buf *b, char kind, const char *block)
-{
-	gp_buf_init(b, (size_t)64 * 1024);
-	gp_buf_addc(b, kind);
-	gp_buf_addc(b, '/');
-	gp_buf_adds(b, block);
-	gp_buf_addc(b, '/');
-}
 
 /* -- addresses --------------------------------------------------------- */
 
@@ -181,7 +116,7 @@ add_key_name(struct gp_buf *b, const char *name, struct gp_str value)
 	if (b->n > 0 && b->p[b->n - 1] != '/')
 		gp_buf_addc(b, ',');
 	gp_buf_addf(b, "%s=", name);
-	add_value(b, value);
+	gp_rate_name_add(b, value);
 }
 
 /* The client, IPv6 by its /64: one host has all of that. */
@@ -270,7 +205,7 @@ name_of(const struct limit_job *job, char kind, const struct gp_rate *window,
 {
 	struct gp_buf b;
 
-	begin_name(&b, kind, job->scope);
+	gp_rate_name_begin(&b, kind, job->scope);
 	gp_buf_addf(&b, "%s/%lld/", job->limit->name,
 	    (long long)(window->period_ms / 1000));
 	for (size_t i = 0; i < job->limit->by.n; i++) {
@@ -281,18 +216,18 @@ name_of(const struct limit_job *job, char kind, const struct gp_rate *window,
 	}
 	if (kind == 'u') {
 		struct gp_buf address;
-		char hash[33];
+		char hash[GP_RATE_HASH_TEXT];
 
 		gp_buf_init(&address, GP_PATH_MAX * 2);
 		for (size_t i = 0; i < rcpt->local.n; i++)
 			gp_buf_addc(&address, gp_lower(rcpt->local.p[i]));
 		gp_buf_addf(&address, "@%s",
 		    rcpt->domain == NULL ? "" : rcpt->domain);
-		hash_hex(gp_buf_str(&address), hash);
+		gp_rate_name_hash(gp_buf_str(&address), hash);
 		gp_buf_addf(&b, "/%s", hash);
 		gp_buf_clear(&address);
 	}
-	return take_name(&b, job->arena);
+	return gp_rate_name_take(&b, job->arena);
 }
 
 static int64_t
@@ -503,9 +438,9 @@ warmup_name(char kind, const char *block, const char *provider,
 {
 	struct gp_buf b;
 
-	begin_name(&b, kind, block);
-	add_value(&b, gp_str(provider));
-	return take_name(&b, arena);
+	gp_rate_name_begin(&b, kind, block);
+	gp_rate_name_add(&b, gp_str(provider));
+	return gp_rate_name_take(&b, arena);
 }
 
 struct gp_str
@@ -521,10 +456,10 @@ gp_rate_day_charge(const char *block, const char *provider, int64_t day,
 {
 	struct gp_buf b;
 
-	begin_name(&b, 'd', block);
-	add_value(&b, gp_str(provider));
+	gp_rate_name_begin(&b, 'd', block);
+	gp_rate_name_add(&b, gp_str(provider));
 	gp_buf_addf(&b, "/%lld", (long long)day);
-	return (struct gp_charge){ .key = take_name(&b, arena),
+	return (struct gp_charge){ .key = gp_rate_name_take(&b, arena),
 		.rule = gp_warmup_day_rule(cap),
 		.cost = 1,
 		/* the state that comes from it is made when next it sends */
