@@ -339,12 +339,16 @@ charge(struct gp_rate_gate *gate, const struct gp_rate_plan *plan, bool at_rcpt)
 {
 	struct reservation *r;
 	struct gp_charged *made;
+	struct gp_verdict v;
 
-	if (plan->overflow)
-		return gp_tempfail("4.5.3",
+	if (plan->overflow) {
+		v = gp_tempfail("4.5.3",
 		    "too many recipients for the limits that are set; send "
 		    "to fewer at once",
 		    "limit");
+		v.code = 452; /* RFC 5321, section 4.5.3.1.10 */
+		return v;
+	}
 	if (plan->n == 0)
 		return gp_continue();
 	made = gp_arena_alloc(gate->arena, plan->n * sizeof(*made));

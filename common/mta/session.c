@@ -308,11 +308,14 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 		return broken_verdict(s);
 	if (milter->on_rcpt == NULL) {
 		note_rcpt(s->msg, &rcpt);
+		s->msg->transport = NULL;
 		s->msg->recipients++;
 		return v; /* nobody hears it */
 	}
-	if (s->msg->recipients >= GP_RCPTS_MAX)
+	if (s->msg->recipients >= GP_RCPTS_MAX) {
 		v = gp_tempfail("4.5.3", "too many recipients", "limit");
+		v.code = 452; /* RFC 5321, section 4.5.3.1.10 */
+	}
 	read_rcpt(s->msg, &rcpt);
 	if (v.action == GP_CONTINUE) {
 		begin_lookups(s->msg);
