@@ -4,6 +4,7 @@
 #include "core/dmarc.h"
 #include "core/fragile.h"
 #include "core/preflight.h"
+#include "core/rate.h"
 #include "core/spf_result.h"
 #include "core/verdict.h"
 #include "io/metrics.h"
@@ -229,8 +230,9 @@ metrics_text_of_a_fresh_daemon_is_complete(void **state)
 	/* 1 + 9 single + 2 + 4 + 4 + 8 + 8 + 3 + 4 + 2 + 2 * 20, and of DKIM
 	 * 1 single + 6 + 4 + 6 + 2 + 4 + 20, and of DMARC 1 single + 5 + 2 +
 	 * 3 + 20, and of preflight 3 + 8,
-	 * and of the store 3 + 20 + 2 */
-	assert_int_equal(read_text(gp_buf_cstr(&text)), 195);
+	 * and of the store 3 + 20 + 2, and of the limits 1 single + 3 + 6 +
+	 * 6 */
+	assert_int_equal(read_text(gp_buf_cstr(&text)), 211);
 	has_line(&text,
 	    "gatepost_build_info{daemon=\"spf\",version=\"" GP_VERSION
 	    "\"} 1\n");
@@ -384,6 +386,37 @@ metrics_words_of_preflight_are_those_of_the_core(void **state)
 }
 
 static void
+metrics_words_of_limits_are_those_of_the_core(void **state)
+{
+	struct gp_metrics *m = gp_metrics_new("rate");
+	struct gp_buf text;
+	char line[160];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		gp_metrics_add(m, GP_M_RATE_OVER, i, 10 + (int)i);
+		gp_metrics_add(m, GP_M_RATE_WOULD, i, 40 + (int)i);
+	}
+	text = format(m);
+	for (unsigned i = 0; i < GP_RATE_KINDS; i++) {
+		const char *kind = gp_rate_kind_name((enum gp_rate_kind)i);
+
+		(void)snprintf(line, sizeof(line),
+		    "gatepost_rate_over_total{daemon=\"rate\",kind=\"%s\"} "
+		    "%u\n",
+		    kind, 10 + i);
+		has_line(&text, line);
+		(void)snprintf(line, sizeof(line),
+		    "gatepost_rate_would_total{daemon=\"rate\",kind=\"%s\"} "
+		    "%u\n",
+		    kind, 40 + i);
+		has_line(&text, line);
+	}
+	gp_buf_clear(&text);
+	gp_metrics_free(m);
+}
+
+static void
 metrics_out_of_range_is_ignored(void **state)
 {
 	struct gp_metrics *m = gp_metrics_new("spf");
@@ -495,6 +528,7 @@ main(void)
 		cmocka_unit_test(metrics_words_of_dmarc_are_those_of_the_core),
 		cmocka_unit_test(
 		    metrics_words_of_preflight_are_those_of_the_core),
+		cmocka_unit_test(metrics_words_of_limits_are_those_of_the_core),
 		cmocka_unit_test(metrics_out_of_range_is_ignored),
 		cmocka_unit_test(metrics_histogram_bounds_are_inclusive),
 		cmocka_unit_test(metrics_nothing_is_lost_between_threads),
