@@ -24,10 +24,10 @@
 #define FILE_MODE 0660
 #define DIR_MODE  0770
 
-/* A mapped file begins so large, grows by half or so much, before less than the
- * margin is left. */
-#define FIRST_BYTES  ((size_t)1024 * 1024)
-#define MARGIN_BYTES ((size_t)256 * 1024)
+/* A mapped file begins so large, and grows by half or so much when less than a
+ * quarter of it was never used: should the disk be full then, there are pages
+ * left to delete with. */
+#define FIRST_BYTES ((size_t)1024 * 1024)
 
 /* When the disk was full, growing is tried again. */
 #define REGROW_US (10 * GP_US_PER_S)
@@ -348,8 +348,8 @@ grow_in_time(struct gp_lmdb_env *e)
 
 	if (error != 0)
 		return error;
-	if (!e->full && (info.me_last_pgno + 1) * e->page_bytes + MARGIN_BYTES <
-			    info.me_mapsize)
+	if (!e->full &&
+	    (info.me_last_pgno + 1) * e->page_bytes < info.me_mapsize / 4 * 3)
 		return 0;
 	e->full = false;
 	return grow(e, info.me_mapsize);

@@ -24,7 +24,8 @@
 
 #define LOCK_US    (500 * GP_US_PER_MS)
 #define MIN_BYTES  GP_STORE_LMDB_MIN_BYTES
-#define FULL_TRIES 16
+#define FULL_TRIES 24
+#define FULL_FEW   12   /* of them delete a few, for which there may be room */
 #define FULL_GONE  256  /* entries, when there was no room for a try */
 #define CLOCK_MS   1000 /* how often the clock is written */
 #define WALK_ONCE  256  /* meters of one transaction */
@@ -111,7 +112,7 @@ tell_time(struct lmdb *l, int64_t now_ms)
 	now.file_ms =
 	    gp_store_time_now(&now.time, l->boot, now_ms, gp_clock_wall_s());
 	if (memcmp(was.boot, now.time.boot, sizeof(was.boot)) != 0 ||
-	    now.file_ms < was.last_ms ||
+	    was.shift_ms != now.time.shift_ms || now.file_ms < was.last_ms ||
 	    now.file_ms >= gp_time_add(was.last_ms, CLOCK_MS))
 		now.due = true;
 	return now;
@@ -190,7 +191,7 @@ write_cell(struct lmdb *l, const struct now *now,
 		                                      : now->file_ms,
 		.until_ms = cell->until_ms,
 		.level = cell->meter.level,
-		.gone_ms = cell->empty_ms,
+		.gone_ms = gp_time_min(cell->empty_ms, cell->until_ms),
 	};
 	uint8_t bytes[GP_STORE_VALUE_BYTES];
 	struct key key;
@@ -211,8 +212,13 @@ write_cell(struct lmdb *l, const struct now *now,
 static void
 make_room(struct lmdb *l, const struct now *now, size_t added)
 {
-	gp_store_sweep(&l->sweep, l->env, now->file_ms,
-	    gp_lmdb_is_over(l->env) ? added + 1 : 0);
+	const struct gp_lmdb_use use = gp_lmdb_use(l->env);
+	struct gp_store_need need = { .entries = 0 };
+
+	if (gp_lmdb_is_over(l->env))
+		need.entries = added + 1;
+	need.at_any_price = use.bytes > use.room_bytes / 8 * 7;
+	gp_store_sweep(&l->sweep, l->env, now->file_ms, need);
 }
 
 /* GP_NONE: the file is full. */
@@ -239,7 +245,8 @@ evict(struct lmdb *l, int64_t now_ms, size_t n, struct gp_err *err)
 		return rc;
 	gp_lmdb_check_readers(l->env);
 	now = tell_time(l, now_ms);
-	gp_store_sweep(&l->sweep, l->env, now.file_ms, n);
+	gp_store_sweep(&l->sweep, l->env, now.file_ms,
+	    (struct gp_store_need){ .entries = n, .at_any_price = true });
 	return end_writing(l, &now, err);
 }
 
@@ -303,7 +310,8 @@ lmdb_apply(void *self, enum gp_store_how how, int64_t now_ms,
 	for (unsigned i = 0; rc == GP_NONE && i < FULL_TRIES; i++) {
 		/* the first try may have made the file grow */
 		if (i > 1)
-			(void)evict(l, now_ms, 2 * n + FULL_GONE, &err);
+			(void)evict(l, now_ms, i < FULL_FEW ? FULL_GONE : 2 * n,
+			    &err);
 		rc = call_once(l, &c, &answer, &err);
 	}
 	gp_store_cells_clear(&cells);

@@ -1,12 +1,19 @@
 /* See store_sweep.h. */
 #include "io/store_sweep.h"
 
+#include "base/time.h"
+#include "base/xalloc.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define LOOK_FEW  4
 #define LOOK_MANY 64
-#define GONE_ONCE 16 /* of so many, at most, that are still worth something */
+#define LOOKS     4
+#define GONE_ONCE 16 /* of LOOK_MANY, when they are still worth something */
+
+#define SOON_MIN_MS 60000
+#define SOON_MAX_MS INT64_C(34560000000) /* 400 days */
 
 /* A clock that went back a little may come forward again: what is too old stays
  * for so long, and what lies ahead by more will not be reached. */
@@ -23,7 +30,7 @@ struct seen {
 struct look {
 	struct gp_lmdb_env *env;
 	int64_t now_ms;
-	struct seen seen[LOOK_MANY];
+	struct seen *seen;
 	size_t n;
 };
 
@@ -118,38 +125,79 @@ sweep_few(struct look *l)
 	}
 }
 
+/* What is worth nothing at `soon_ms`, but no more than `most` of what still
+ * is. */
 static size_t
-sweep_many(struct look *l, size_t most)
+sweep_many(struct look *l, int64_t soon_ms, size_t most)
 {
 	size_t i = 0;
 
 	qsort(l->seen, l->n, sizeof(l->seen[0]), compare);
-	while (i < l->n && (l->seen[i].gone_ms <= l->now_ms || i < most)) {
-		if (gp_lmdb_del(l->env,
-			gp_str_n(l->seen[i].key, l->seen[i].n)) == GP_TEMP)
-			return i;
+	while (i < l->n && l->seen[i].gone_ms <= soon_ms &&
+	       (l->seen[i].gone_ms <= l->now_ms || i < most)) {
+		(void)gp_lmdb_del(l->env,
+		    gp_str_n(l->seen[i].key, l->seen[i].n));
 		i++;
 	}
 	return i;
 }
 
+static void
+adapt(struct gp_store_sweep *s, bool found)
+{
+	if (found)
+		s->soon_ms -= s->soon_ms / 8;
+	else
+		s->soon_ms += s->soon_ms / 8;
+	if (s->soon_ms < SOON_MIN_MS)
+		s->soon_ms = SOON_MIN_MS;
+	if (s->soon_ms > SOON_MAX_MS)
+		s->soon_ms = SOON_MAX_MS;
+}
+
+static void
+sweep_for_room(struct gp_store_sweep *s, struct look *l, size_t entries)
+{
+	const size_t looks = entries / LOOK_MANY + LOOKS;
+	size_t gone = 0;
+
+	for (size_t i = 0; i < looks && gone < entries; i++) {
+		look_at(l, s, LOOK_MANY);
+		gone += sweep_many(l, gp_time_add(l->now_ms, s->soon_ms),
+		    entries - gone);
+	}
+	adapt(s, gone >= entries);
+}
+
+static void
+sweep_at_any_price(struct gp_store_sweep *s, struct look *l, size_t entries)
+{
+	const size_t looks = entries / GONE_ONCE + LOOKS;
+	size_t gone = 0;
+
+	for (size_t i = 0; i < looks && gone < entries; i++) {
+		look_at(l, s, LOOK_MANY);
+		gone += sweep_many(l, INT64_MAX, GONE_ONCE);
+	}
+}
+
 void
 gp_store_sweep(struct gp_store_sweep *s, struct gp_lmdb_env *env,
-    int64_t now_ms, size_t gone)
+    int64_t now_ms, struct gp_store_need need)
 {
 	struct look l = { .env = env, .now_ms = now_ms };
-	const size_t rounds = gone / GONE_ONCE + 2;
-	size_t done = 0;
+	struct seen few[LOOK_FEW];
 
-	if (gone == 0) {
+	if (need.entries == 0) {
+		l.seen = few;
 		look_at(&l, s, LOOK_FEW);
 		sweep_few(&l);
 		return;
 	}
-	for (size_t i = 0; i < rounds && done < gone; i++) {
-		const size_t left = gone - done;
-
-		look_at(&l, s, LOOK_MANY);
-		done += sweep_many(&l, left < GONE_ONCE ? left : GONE_ONCE);
-	}
+	l.seen = gp_xcalloc(LOOK_MANY, sizeof(*l.seen));
+	if (need.at_any_price)
+		sweep_at_any_price(s, &l, need.entries);
+	else
+		sweep_for_room(s, &l, need.entries);
+	free(l.seen);
 }

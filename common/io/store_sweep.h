@@ -18,18 +18,24 @@
 struct gp_store_sweep {
 	char at[GP_STORE_KEY_BYTES]; /* the next one, or what stood behind it */
 	size_t n;
+	int64_t soon_ms; /* what is worth nothing by then may go */
 };
 
 /* gp_store_sweep_at, gp_store_sweep_set - how far it is, to be kept. */
 struct gp_str gp_store_sweep_at(const struct gp_store_sweep *s);
 void gp_store_sweep_set(struct gp_store_sweep *s, struct gp_str at);
 
+struct gp_store_need {
+	size_t entries;    /* so many should go; 0: none needs to */
+	bool at_any_price; /* also what will be of use for long */
+};
+
 /*
  * gp_store_sweep - delete what is too old or damaged of the next few entries.
- * With `gone` over 0, of more entries what is worth nothing any more, and then
- * what will be first, until so many have gone or there is none.
+ * When some should go: of more entries what is worth nothing any more, or will
+ * be soon; how soon grows while too little is found.
  */
 void gp_store_sweep(struct gp_store_sweep *s, struct gp_lmdb_env *env,
-    int64_t now_ms, size_t gone);
+    int64_t now_ms, struct gp_store_need need);
 
 #endif

@@ -86,7 +86,7 @@ read_rest(char kind, struct gp_str rest, struct gp_store_value *v)
 		return false;
 	memcpy(&meter, rest.p, sizeof(meter));
 	v->level = meter.level;
-	v->gone_ms = gp_time_min(meter.gone_ms, v->until_ms);
+	v->gone_ms = meter.gone_ms;
 	return meter.level >= 0 && meter.level <= GP_METER_LEVEL_MAX;
 }
 

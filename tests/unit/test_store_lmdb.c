@@ -2,13 +2,10 @@
  * start of the system, and when there is no room. */
 #include "io/store_lmdb.h"
 
-#include "base/xalloc.h"
 #include "io/clock.h"
+#include "io/lmdb_env.h"
+#include "support/store_lmdb_lab.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -18,54 +15,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define DAY_MS   INT64_C(86400000)
-#define MEBIBYTE INT64_C(1048576)
+#define ROOM     (64 * LAB_MEBIBYTE)
 #define START_MS INT64_C(1000000)
 #define THREADS  4
 #define EACH     2000
 #define KILLS    100
 
-static char parent[32];
-static char dir[64];
+static struct store_lmdb_lab lab;
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	(void)snprintf(parent, sizeof(parent), "/tmp/gatepost-test.XXXXXX");
-	assert_non_null(mkdtemp(parent));
-	(void)snprintf(dir, sizeof(dir), "%s/rate", parent);
+	store_lmdb_lab_open(&lab);
 	return 0;
-}
-
-static void
-remove_folder(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			(void)unlinkat(dirfd(d), e->d_name, 0);
-	(void)closedir(d);
-	assert_int_equal(rmdir(path), 0);
 }
 
 static int
 tear_down(void **state)
 {
 	(void)state;
-	remove_folder(dir);
-	assert_int_equal(rmdir(parent), 0);
+	store_lmdb_lab_close(&lab);
 	return 0;
 }
 
@@ -73,92 +48,30 @@ static int
 start_empty(void **state)
 {
 	(void)state;
-	remove_folder(dir);
+	store_lmdb_lab_empty(&lab);
 	return 0;
-}
-
-static struct gp_store_backend
-open_sized(int64_t max_bytes)
-{
-	struct gp_store_backend b;
-	struct gp_err err = { "" };
-
-	if (gp_store_lmdb_open(dir, max_bytes, &b, &err) != GP_OK)
-		fail_msg("not opened: %s", err.msg);
-	return b;
 }
 
 static struct gp_store_backend
 open_store(void)
 {
-	return open_sized(64 * MEBIBYTE);
-}
-
-static unsigned
-count_files(const char *part)
-{
-	DIR *d = opendir(dir);
-	const struct dirent *e;
-	unsigned n = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d)) != NULL)
-		n += strstr(e->d_name, part) != NULL;
-	(void)closedir(d);
-	return n;
-}
-
-/* A counter without an end. */
-static struct gp_charge
-counter(const char *key)
-{
-	return (struct gp_charge){
-		.key = gp_str(key),
-		.rule = { .capacity = 1e12, .factor = 1, .share = 1 },
-		.cost = 1,
-		.keep_ms = 30 * DAY_MS,
-	};
-}
-
-static enum gp_rc
-charge(struct gp_store_backend b, int64_t now_ms, const struct gp_charge *c,
-    size_t n)
-{
-	struct gp_charged out[8];
-
-	assert_true(n <= 8);
-	return b.ops->apply(b.self, GP_STORE_CHARGE, now_ms, c, n, out);
-}
-
-static double
-level(struct gp_store_backend b, int64_t now_ms, const struct gp_charge *c)
-{
-	struct gp_charge probe = *c;
-	struct gp_charged out;
-	enum gp_rc rc;
-
-	/* what can not fit shows what is there */
-	probe.rule.capacity = 1;
-	probe.cost = 1e9;
-	probe.watch = true;
-	probe.mark = (struct gp_str){ 0 };
-	rc = b.ops->apply(b.self, GP_STORE_PEEK, now_ms, &probe, 1, &out);
-	assert_int_equal(rc, GP_OK);
-	return out.fits ? 0 : out.level;
+	return store_lmdb_lab_store(&lab, ROOM);
 }
 
 static void
 store_lmdb_keeps_levels_from_one_opening_to_the_next(void **state)
 {
-	const struct gp_charge c = counter("login:alice@example.com/3600");
+	const struct gp_charge c =
+	    store_lmdb_lab_counter("login:alice@example.com/3600");
 	struct gp_store_backend b = open_store();
 
 	(void)state;
 	for (unsigned i = 0; i < 7; i++)
-		assert_int_equal(charge(b, START_MS, &c, 1), GP_OK);
+		assert_int_equal(store_lmdb_lab_charge(b, START_MS, &c, 1),
+		    GP_OK);
 	b.ops->close(b.self);
 	b = open_store();
-	assert_true(level(b, START_MS, &c) == 7);
+	assert_true(store_lmdb_lab_level(b, START_MS, &c) == 7);
 	b.ops->close(b.self);
 }
 
@@ -174,7 +87,8 @@ static void *
 work(void *arg)
 {
 	struct worker *w = arg;
-	const struct gp_charge c[2] = { counter("a"), counter("b") };
+	const struct gp_charge c[2] = { store_lmdb_lab_counter("a"),
+		store_lmdb_lab_counter("b") };
 	struct gp_charged out[2];
 
 	w->good = true;
@@ -207,7 +121,8 @@ work_in_threads(struct gp_store_backend b)
 static void
 store_lmdb_of_three_processes_with_threads_counts_each_charge(void **state)
 {
-	const struct gp_charge a = counter("a"), b = counter("b");
+	const struct gp_charge a = store_lmdb_lab_counter("a"),
+			       b = store_lmdb_lab_counter("b");
 	struct gp_store_backend s;
 	pid_t pids[3];
 	int status;
@@ -218,7 +133,7 @@ store_lmdb_of_three_processes_with_threads_counts_each_charge(void **state)
 		assert_true(pids[i] >= 0);
 		if (pids[i] > 0)
 			continue;
-		if (gp_store_lmdb_open(dir, 64 * MEBIBYTE, &s, NULL) != GP_OK ||
+		if (gp_store_lmdb_open(lab.dir, ROOM, &s, NULL) != GP_OK ||
 		    !work_in_threads(s))
 			_exit(1);
 		s.ops->close(s.self);
@@ -229,8 +144,10 @@ store_lmdb_of_three_processes_with_threads_counts_each_charge(void **state)
 		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	}
 	s = open_store();
-	assert_true(level(s, START_MS + EACH, &a) == 3 * THREADS * EACH);
-	assert_true(level(s, START_MS + EACH, &b) == 3 * THREADS * EACH);
+	assert_true(
+	    store_lmdb_lab_level(s, START_MS + EACH, &a) == 3 * THREADS * EACH);
+	assert_true(
+	    store_lmdb_lab_level(s, START_MS + EACH, &b) == 3 * THREADS * EACH);
 	s.ops->close(s.self);
 }
 
@@ -257,16 +174,16 @@ charge_for_ever(unsigned who, uint32_t seed, int out)
 
 	(void)snprintf(names[0], sizeof(names[0]), "first-%u", who);
 	(void)snprintf(names[1], sizeof(names[1]), "second-%u", who);
-	c[0] = counter(names[0]);
-	c[2] = counter(names[1]);
-	if (gp_store_lmdb_open(dir, 64 * MEBIBYTE, &s, NULL) != GP_OK)
+	c[0] = store_lmdb_lab_counter(names[0]);
+	c[2] = store_lmdb_lab_counter(names[1]);
+	if (gp_store_lmdb_open(lab.dir, ROOM, &s, NULL) != GP_OK)
 		_exit(1);
 	for (;;) {
 		(void)snprintf(names[2], sizeof(names[2]), "any-%u",
 		    next_random(&seed) % 3000);
 		(void)snprintf(names[3], sizeof(names[3]), "mark-%u",
 		    next_random(&seed) % 3000);
-		c[1] = counter(names[2]);
+		c[1] = store_lmdb_lab_counter(names[2]);
 		c[1].mark = gp_str(names[3]);
 		c[1].mark_ms = 1000;
 		if (s.ops->apply(s.self, GP_STORE_CHARGE, gp_clock_boot_ms(), c,
@@ -339,10 +256,10 @@ assert_counted(struct gp_store_backend s, struct victim *v, unsigned who)
 
 	(void)snprintf(first, sizeof(first), "first-%u", who);
 	(void)snprintf(second, sizeof(second), "second-%u", who);
-	c[0] = counter(first);
-	c[1] = counter(second);
-	levels[0] = level(s, gp_clock_boot_ms(), &c[0]);
-	levels[1] = level(s, gp_clock_boot_ms(), &c[1]);
+	c[0] = store_lmdb_lab_counter(first);
+	c[1] = store_lmdb_lab_counter(second);
+	levels[0] = store_lmdb_lab_level(s, gp_clock_boot_ms(), &c[0]);
+	levels[1] = store_lmdb_lab_level(s, gp_clock_boot_ms(), &c[1]);
 	if (levels[0] < levels[1] || levels[0] > levels[1] ||
 	    levels[0] < v->before + v->said ||
 	    levels[0] > v->before + v->said + 1)
@@ -388,7 +305,120 @@ store_lmdb_of_killed_processes_has_all_that_they_spoke_of(void **state)
 		s.ops->close(s.self);
 	}
 	assert_true(v[0].before > 0 && v[1].before > 0);
-	assert_int_equal(count_files("corrupt"), 0);
+	assert_int_equal(store_lmdb_lab_files(&lab, "corrupt"), 0);
+}
+
+/* It holds the lock, and does not go on. */
+static pid_t
+start_stopped(void)
+{
+	const struct gp_lmdb_options options = {
+		.what = "test",
+		.max_bytes = (size_t)ROOM,
+		.lock_us = GP_US_PER_S,
+		.mapped = true,
+	};
+	struct gp_lmdb_env *e;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (gp_lmdb_open(lab.dir, &options, &e, NULL) != GP_OK ||
+		    gp_lmdb_begin(e, GP_LMDB_WRITE, NULL) != GP_OK)
+			_exit(1);
+		(void)gp_lmdb_put(e, GP_STR("half"), GP_STR("done"));
+		(void)raise(SIGSTOP);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	return pid;
+}
+
+static void
+store_lmdb_does_not_wait_for_a_stopped_process(void **state)
+{
+	const struct gp_charge c = store_lmdb_lab_counter("a");
+	struct gp_store_backend s = open_store();
+	int64_t start;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(store_lmdb_lab_charge(s, START_MS, &c, 1), GP_OK);
+	pid = start_stopped();
+	start = gp_clock_us();
+	assert_int_equal(store_lmdb_lab_charge(s, START_MS, &c, 1), GP_TEMP);
+	assert_true(gp_clock_us() - start < 10 * GP_US_PER_S);
+	/* to read one need not write */
+	assert_true(store_lmdb_lab_level(s, START_MS, &c) == 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(store_lmdb_lab_charge(s, START_MS, &c, 1), GP_OK);
+	assert_true(store_lmdb_lab_level(s, START_MS, &c) == 2);
+	s.ops->close(s.self);
+}
+
+/* -- a new start of the system -------------------------------------------- */
+
+static struct gp_store_backend
+open_as(char boot)
+{
+	uint8_t id[GP_STORE_BOOT_BYTES];
+	struct gp_store_backend b = { NULL, NULL };
+	struct gp_err err = { "" };
+
+	memset(id, boot, sizeof(id));
+	if (gp_store_lmdb_open_as(lab.dir, ROOM, id, &b, &err) != GP_OK)
+		fail_msg("not opened: %s", err.msg);
+	return b;
+}
+
+/* Rows: the id of the first and of the second start; 0: not known. */
+static const char starts[][2] = { { 'a', 'b' }, { 'a', 0 }, { 0, 'b' },
+	{ 0, 0 } };
+
+static void
+store_lmdb_goes_on_after_a_new_start(void **state)
+{
+	const int64_t before = 40 * LAB_DAY_MS, hour = 3600000;
+	struct gp_charge c = store_lmdb_lab_counter("a");
+	struct gp_store_backend s;
+	struct gp_charged out;
+	double now;
+
+	(void)state;
+	c.rule.capacity = 1000;
+	c.rule.rate = 0.01;
+	c.cost = 100;
+	c.mark = GP_STR("m");
+	c.mark_ms = hour;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		store_lmdb_lab_empty(&lab);
+		s = open_as(starts[i][0]);
+		assert_int_equal(store_lmdb_lab_charge(s, before, &c, 1),
+		    GP_OK);
+		s.ops->close(s.self);
+		s = open_as(starts[i][1]);
+		/* less than a minute has passed by the wall clock */
+		now = store_lmdb_lab_level(s, 5000, &c);
+		if (now > 100 || now < 99)
+			fail_msg("row %zu: level %f", i, now);
+		assert_int_equal(s.ops->apply(s.self, GP_STORE_CHARGE, 5000, &c,
+				     1, &out),
+		    GP_OK);
+		assert_true(out.free);
+		now = store_lmdb_lab_level(s, 5000 + 1000000, &c);
+		if (now > 90 || now < 89)
+			fail_msg("row %zu: level %f later", i, now);
+		s.ops->close(s.self);
+		s = open_as(starts[i][1]);
+		assert_int_equal(s.ops->apply(s.self, GP_STORE_PEEK,
+				     5001 + hour, &c, 1, &out),
+		    GP_OK);
+		assert_false(out.free);
+		s.ops->close(s.self);
+	}
 }
 
 int
@@ -398,6 +428,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(store_lmdb_keeps_levels_from_one_opening_to_the_next),
 		TEST(store_lmdb_of_killed_processes_has_all_that_they_spoke_of),
+		TEST(store_lmdb_does_not_wait_for_a_stopped_process),
+		TEST(store_lmdb_goes_on_after_a_new_start),
 		TEST(
 		    store_lmdb_of_three_processes_with_threads_counts_each_charge),
 	};
