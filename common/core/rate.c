@@ -218,7 +218,7 @@ name_of(const struct limit_job *job, char kind, const struct gp_rate *window,
 		struct gp_buf address;
 		char hash[GP_RATE_HASH_TEXT];
 
-		gp_buf_init(&address, GP_PATH_MAX * 2);
+		gp_buf_init(&address, (size_t)GP_PATH_MAX * 2);
 		for (size_t i = 0; i < rcpt->local.n; i++)
 			gp_buf_addc(&address, gp_lower(rcpt->local.p[i]));
 		gp_buf_addf(&address, "@%s",
@@ -273,7 +273,7 @@ new_charge(struct gp_rate_plan *plan, const struct gp_rate_item *item,
 	if (plan->n == plan->cap) {
 		charges = gp_arena_alloc(arena, cap * sizeof(*charges));
 		items = gp_arena_alloc(arena, cap * sizeof(*items));
-		if (plan->n > 0) {
+		if (plan->charges != NULL) {
 			memcpy(charges, plan->charges,
 			    plan->n * sizeof(*charges));
 			memcpy(items, plan->items, plan->n * sizeof(*items));
@@ -355,7 +355,8 @@ charge_limit(const struct limit_job *job)
 			charge_window(job, from, &limit->rate.v[w],
 			    &mail->rcpts[i], cost);
 		if (!each)
-			charge_window(job, from, &limit->rate.v[w], NULL,
+			charge_window(job, from, &limit->rate.v[w],
+			    &mail->rcpts[0],
 			    limit->count == GP_COUNT_RECIPIENTS
 				? (double)mail->n
 				: cost);

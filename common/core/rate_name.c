@@ -20,6 +20,14 @@ gp_rate_name_hash(struct gp_str s, char out[GP_RATE_HASH_TEXT])
 		    (unsigned long long)gp_siphash(seeds[i], s.p, s.n));
 }
 
+/* What needs no escape in a name. */
+static bool
+is_plain(char c)
+{
+	return gp_is_alnum(c) || c == '-' || c == '.' || c == '_' || c == '@' ||
+	       c == '+' || c == ':';
+}
+
 void
 gp_rate_name_add(struct gp_buf *b, struct gp_str value)
 {
@@ -28,7 +36,7 @@ gp_rate_name_add(struct gp_buf *b, struct gp_str value)
 	for (size_t i = 0; i < value.n; i++) {
 		unsigned char c = (unsigned char)value.p[i];
 
-		if (gp_is_alnum((char)c) || memchr("-._@+:", c, 6) != NULL) {
+		if (is_plain((char)c)) {
 			gp_buf_addc(b, (char)c);
 			continue;
 		}

@@ -21,13 +21,12 @@ open_socket(const char *path, int *fd, struct gp_err *err)
 	memcpy(sun.sun_path, path, strlen(path));
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd < 0)
-		return gp_fail(err, GP_TEMP, "no socket: %s", strerror(errno));
+		return gp_fail(err, GP_TEMP, "no socket: %m");
 	if (connect(*fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return GP_OK;
 	if (errno == EACCES || errno == EPERM)
 		return gp_fail(err, GP_PERM, "%s: no access", path);
-	return gp_fail(err, GP_TEMP, "%s: %s; is the daemon running?", path,
-	    strerror(errno));
+	return gp_fail(err, GP_TEMP, "%s: %m; is the daemon running?", path);
 }
 
 /* Wait until the socket is ready for `events`; false: not in time. */

@@ -5,8 +5,8 @@
  * sysexits.h; 1 is a negative answer.  Answers go to stdout, all else to
  * stderr as "gatepost: ...".
  */
-#ifndef GP_CTL_H
-#define GP_CTL_H
+#ifndef GP_CTL_CTL_H
+#define GP_CTL_CTL_H
 
 #include "core/policy.h"
 
