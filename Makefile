@@ -167,7 +167,7 @@ tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
     test_control% test_metrics% test_policy% test_milter_% test_spf_check \
     test_crypto% test_key_cache% test_dkim_check% test_dkim_keys% \
     test_dkim_libopendkim% test_dkim_signer% test_record_store% \
-    test_dmarc_records test_store%,$(UNIT)))
+    test_dmarc_records test_store% test_providers,$(UNIT)))
 	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
 
 demo: setup-demo

@@ -26,8 +26,9 @@
 #define GROUPS     8192
 #define PLACES     8
 #define USES_MAX   15
-#define USE_US     (60 * GP_US_PER_S) /* once in this time */
-#define HOSTS_MAX  16                 /* the first ones, by preference */
+#define USE_US     (60 * GP_US_PER_S)    /* one in this time counts */
+#define FAME_US    (86400 * GP_US_PER_S) /* and for so long after the last */
+#define HOSTS_MAX  16                    /* the first ones, by preference */
 #define HOSTS_TEXT 256
 
 #define KEEP_MIN_S 3600
@@ -37,12 +38,12 @@
 #define FAIR_US    GP_US_PER_S        /* it had the time to answer */
 
 struct place {
-	uint64_t key;   /* 0: empty */
-	int64_t ask_us; /* from then on DNS is asked again */
-	int64_t end_us; /* from then on the hosts are forgotten */
-	char *hosts;    /* their names with blanks between them; NULL: none */
-	int64_t used_us;
-	unsigned uses; /* to USES_MAX */
+	uint64_t key;    /* 0: empty */
+	int64_t ask_us;  /* from then on DNS is asked again */
+	int64_t end_us;  /* from then on the hosts are forgotten */
+	char *hosts;     /* their names with blanks between them; NULL: none */
+	int64_t used_us; /* when the last of them counted */
+	unsigned uses;   /* to USES_MAX */
 };
 
 struct gp_provider_cache {
@@ -105,31 +106,32 @@ find(struct gp_provider_cache *c, uint64_t key)
 	return NULL;
 }
 
-static bool
-goes_before(const struct place *a, const struct place *b)
+/* Fame of former days does not count. */
+static unsigned
+uses_of(const struct place *p, int64_t now_us)
 {
-	if (a->key == 0 || b->key == 0)
-		return b->key != 0;
-	if (a->uses != b->uses)
-		return a->uses < b->uses;
-	return a->ask_us < b->ask_us;
+	return now_us < gp_time_add(p->used_us, FAME_US) ? p->uses : 0;
 }
 
-/* When all were used, each loses what the one that goes had: so fame of former
- * days ends. */
+static bool
+goes_before(const struct place *a, const struct place *b, int64_t now_us)
+{
+	const unsigned uses_a = uses_of(a, now_us), uses_b = uses_of(b, now_us);
+
+	if (a->key == 0 || b->key == 0)
+		return b->key != 0;
+	return uses_a != uses_b ? uses_a < uses_b : a->used_us < b->used_us;
+}
+
 static struct place *
 make_room(struct gp_provider_cache *c, uint64_t key, int64_t now_us)
 {
 	struct place *group = c->places[key % GROUPS];
 	struct place *least = &group[0];
-	unsigned uses;
 
 	for (size_t i = 1; i < PLACES; i++)
-		if (goes_before(&group[i], least))
+		if (goes_before(&group[i], least, now_us))
 			least = &group[i];
-	uses = least->uses;
-	for (size_t i = 0; i < PLACES && least->key != 0; i++)
-		group[i].uses -= uses;
 	free(least->hosts);
 	*least = (struct place){ .key = key, .used_us = now_us };
 	return least;
