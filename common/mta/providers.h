@@ -34,7 +34,8 @@ void gp_providers_prefetch(struct gp_provider_cache *c,
 /*
  * gp_providers_find - the provider's name, as long as `all` lives: "other"
  * where none matches, where DNS does not tell, and for literals.  `transport`
- * may be NULL.  `now_us` is of gp_clock_us().
+ * and `domain` may be NULL, and the domain anything.  `now_us` is of
+ * gp_clock_us().
  */
 const char *gp_providers_find(struct gp_provider_cache *c,
     const struct gp_providers *all, struct gp_dns_scope *scope,

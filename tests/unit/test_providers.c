@@ -212,6 +212,7 @@ providers_table_of_domains(void **state)
 		{ NULL, "broken.test", "other", 1 },
 		{ NULL, "[192.0.2.1]", "other", 0 },
 		{ NULL, "[IPv6:2001:db8::1]", "other", 0 },
+		{ NULL, NULL, "other", 0 },
 		{ NULL, "", "other", 0 },
 		{ NULL, ".", "other", 0 },
 		{ NULL, "a..test", "other", 0 },
@@ -231,8 +232,8 @@ providers_table_of_domains(void **state)
 
 		if (strcmp(got, rows[i].name) != 0 ||
 		    asked != rows[i].questions)
-			fail_msg("%s: %s after %lld questions", rows[i].domain,
-			    got, (long long)asked);
+			fail_msg("row %zu: %s after %lld questions", i, got,
+			    (long long)asked);
 		gp_arena_free(scope.arena);
 	}
 	finish(&f);
