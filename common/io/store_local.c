@@ -292,7 +292,7 @@ struct debt {
 	char key[GP_CHARGE_KEY_MAX];
 	struct gp_charge charge;
 	double heard; /* now, by what was heard */
-	double here;  /* now, in this process; 0 where it is not owing */
+	double here;  /* now, in this process */
 	double own;   /* of `here`, what is no share of `heard` */
 	double level; /* in the store */
 	bool doubted; /* it may have forgotten what was heard */
@@ -328,8 +328,9 @@ add_debt(struct gp_store_local *l, struct bill *b, const struct place *p,
 		.watch = true,
 		.keep_ms = p->keep_ms };
 	d->heard = level_at(p->heard, &p->rule, now_ms);
-	d->here = p->owing ? level_at(p->here, &part, now_ms) : 0;
-	d->own = p->owing ? d->here - d->heard / l->peers : 0;
+	d->here =
+	    p->owing ? level_at(p->here, &part, now_ms) : d->heard / l->peers;
+	d->own = d->here - d->heard / l->peers;
 	d->doubted = p->doubt != l->doubt;
 	d->changes = p->changes;
 }
