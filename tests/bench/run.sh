@@ -187,6 +187,36 @@ bare_cryptography() {
 	done
 }
 
+# redis_memory PORT: what the server says that it uses
+redis_memory() {
+	exec 3<>"/dev/tcp/127.0.0.1/$1" || return
+	printf 'INFO memory\r\n' >&3
+	sed -n '/^used_memory:/{s/[^0-9]//gp;q;}' <&3 |
+		awk '{ printf "redis  uses %.0f MiB\n", $1 / 1048576 }'
+	exec 3>&-
+}
+
+# Decisions of the limits, of each store: no milter, no mail.
+stores() {
+	local store=$O/bench/bench_store port
+	echo
+	echo "decisions with four meters each, and a million keys:"
+	"$store" run mem "$T"
+	"$store" keys mem "$T"
+	"$store" run lmdb "$T/lmdb"
+	"$store" keys lmdb "$T/lmdb"
+	echo "lmdb   $(($(stat -c %s "$T/lmdb/data.mdb") / 1048576)) MiB of file"
+	has redis-server || return 0
+	port=$(free_port)
+	launch redis redis-server --port "$port" --bind 127.0.0.1 --save '' \
+		--appendonly no --dir "$T"
+	until_ready redis redis_memory "$port" >/dev/null || return
+	"$store" run "redis://127.0.0.1:$port/0" "$T"
+	"$store" keys "redis://127.0.0.1:$port/0" "$T"
+	redis_memory "$port"
+	stop redis
+}
+
 # collected ROW COUNT: instructions of a daemon that does so many messages
 collected() {
 	local program=${1%%-*} conf=$T/grind/gatepost.conf options
@@ -263,4 +293,5 @@ for ((i = 1; i <= RUNS; i++)); do
 done
 /usr/bin/python3 "$HERE/report.py" "$RAW"
 ! wanted "${DKIM_ROWS[@]}" || bare_cryptography
+! wanted store || stores
 [ -z "${BENCH_CALLGRIND:-}" ] || instructions
