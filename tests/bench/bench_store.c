@@ -64,8 +64,8 @@ set_charge(struct worker *w, unsigned i, const char *kind, unsigned number)
 	(void)snprintf(w->key[i], KEY_MAX, "%s:u%u@news.customer.example", kind,
 	    number);
 	w->charge[i] = (struct gp_charge){ .key = gp_str(w->key[i]),
-		.rule = { .capacity = 1e6,
-		    .rate = 1e5,
+		.rule = { .capacity = 1e9,
+		    .rate = 1e6,
 		    .factor = 1,
 		    .share = 1 },
 		.cost = 1,
