@@ -47,8 +47,7 @@ with_override(const struct gp_dmarc_policy *policy,
 	return out;
 }
 
-/* -- the decision ------------------------------------------------------------
- */
+/* -- the decision ------------------------------------------------------ */
 
 static struct gp_dmarc_decision
 let_through(enum gp_dmarc_reason reason, const char *comment)
@@ -205,8 +204,7 @@ gp_dmarc_decide(const struct gp_dmarc_policy *policy,
 	return let_through(GP_DMARC_AS_ASKED, "nothing is to be done");
 }
 
-/* -- the reply --------------------------------------------------------------
- */
+/* -- the reply --------------------------------------------------------- */
 
 static const char *
 option_of(const struct gp_dmarc_case *c)
@@ -258,7 +256,7 @@ gp_dmarc_verdict(const struct gp_dmarc_policy *policy,
 	return v;
 }
 
-/* -- several recipients ------------------------------------------------- */
+/* -- several recipients ------------------------------------------------ */
 
 void
 gp_dmarc_policies_add(struct gp_dmarc_policies *all,

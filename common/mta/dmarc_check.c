@@ -141,8 +141,7 @@ gp_dmarc_check(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 	return out;
 }
 
-/* -- filters that said nothing ------------------------------------------------
- */
+/* -- filters that said nothing ----------------------------------------- */
 
 /* The d= of all signatures, whether they hold or not. */
 static size_t
@@ -184,7 +183,7 @@ gp_dmarc_unheard(const struct gp_dmarc_checker *c, struct gp_dns_scope *scope,
 	return out.result == GP_DMARC_R_FAIL ? NULL : missing;
 }
 
-/* -- opened with the policy ------------------------------------------------ */
+/* -- opened with the policy -------------------------------------------- */
 
 static void
 warn_of_endless(const struct gp_overrides *overrides)

@@ -49,8 +49,7 @@ static bool requires(const struct flight *f, enum gp_preflight_need need)
 	return false;
 }
 
-/* -- alignment --------------------------------------------------------------
- */
+/* -- alignment --------------------------------------------------------- */
 
 static struct gp_dmarc_outcome
 evaluate(const struct flight *f, const char *spf, const char *dkim)
@@ -130,8 +129,7 @@ check_record(struct flight *f)
 	return o->policy_domain == NULL ? open_for(o->reason) : met;
 }
 
-/* -- SPF ---------------------------------------------------------------------
- */
+/* -- SPF --------------------------------------------------------------- */
 
 /* The addresses that do not pass, as they are found. */
 struct egress {
@@ -217,8 +215,7 @@ check_spf(struct flight *f)
 	return point.state == GP_PREFLIGHT_MET ? check_egress(f, &id) : point;
 }
 
-/* -- together -----------------------------------------------------------------
- */
+/* -- together ---------------------------------------------------------- */
 
 static void
 find_facts(struct flight *f)

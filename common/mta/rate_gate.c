@@ -50,8 +50,7 @@ struct gp_rate_gate {
 	int64_t wait_ms;
 };
 
-/* -- beginning --------------------------------------------------------------
- */
+/* -- beginning --------------------------------------------------------- */
 
 static void
 give_back(void *arg)
@@ -129,8 +128,7 @@ gp_rate_gate_begin(struct gp_msg *m)
 	return gate;
 }
 
-/* -- providers and warm-up --------------------------------------------------
- */
+/* -- providers and warm-up --------------------------------------------- */
 
 static void
 find_provider(struct gp_rate_gate *gate, struct gp_msg *m,
@@ -220,8 +218,7 @@ add_warmup(struct gp_rate_gate *gate, struct gp_rate_plan *plan,
 	}
 }
 
-/* -- charging -----------------------------------------------------------------
- */
+/* -- charging ---------------------------------------------------------- */
 
 /* A charge for the message as a whole that an earlier recipient made already
  * is not made again. */
@@ -377,7 +374,7 @@ refuse_sender(struct gp_rate_gate *gate,
 	return finding->verdict;
 }
 
-/* -- recipients ---------------------------------------------------------- */
+/* -- recipients -------------------------------------------------------- */
 
 static struct gp_rate_rcpt *
 keep_rcpt(struct gp_rate_gate *gate, const struct gp_addr *rcpt)
@@ -470,8 +467,7 @@ gp_rate_gate_rcpt(struct gp_rate_gate *gate, struct gp_msg *m,
 	return v;
 }
 
-/* -- the message ------------------------------------------------------------
- */
+/* -- the message ------------------------------------------------------- */
 
 /* What no recipient was charged for yet: all of it for an application; for
  * another MTA its size, and the block of the author where it is another. */
@@ -538,8 +534,7 @@ gp_rate_gate_end(struct gp_rate_gate *gate, struct gp_msg *m,
 	return v;
 }
 
-/* -- the log ----------------------------------------------------------------
- */
+/* -- the log ----------------------------------------------------------- */
 
 void
 gp_rate_gate_describe(const struct gp_rate_gate *gate, struct gp_logline *line)

@@ -10,7 +10,7 @@
 /* A field of ours is some hundred bytes; nothing longer is kept. */
 #define OWN_FIELD_MAX 16384
 
-/* -- arriving results ----------------------------------------------------- */
+/* -- arriving results -------------------------------------------------- */
 
 static bool
 claims_us(const struct gp_session *s, struct gp_str value)
@@ -58,8 +58,7 @@ gp_session_see_authres(struct gp_session *s, struct gp_str value)
 		keep_claim(s, value);
 }
 
-/* -- edits ------------------------------------------------------------------
- */
+/* -- edits ------------------------------------------------------------- */
 
 static struct gp_effect *
 add_effect(struct gp_session *s, enum gp_effect_kind kind)

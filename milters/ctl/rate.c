@@ -12,7 +12,7 @@
 /* Days of the table; then comes the day of the plateau. */
 static const unsigned days[] = { 1, 2, 3, 4, 5, 7, 10, 14, 21, 28 };
 
-/* -- questions to the daemon ---------------------------------------------- */
+/* -- questions to the daemon ------------------------------------------- */
 
 static int
 ask(const struct ctl *ctl, const char *word, int argc, char **argv)
@@ -28,8 +28,7 @@ ask(const struct ctl *ctl, const char *word, int argc, char **argv)
 	return ctl_ask(ctl, "rate", request);
 }
 
-/* -- the forecast ------------------------------------------------------------
- */
+/* -- the forecast ------------------------------------------------------ */
 
 struct share {
 	struct gp_str provider;

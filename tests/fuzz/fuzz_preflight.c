@@ -26,8 +26,7 @@ struct input {
 	struct gp_str list, post, signature;
 };
 
-/* -- the naive reader ---------------------------------------------------------
- */
+/* -- the naive reader -------------------------------------------------- */
 
 /* Without comments and blanks; NULL: a comment has no end. */
 static char *

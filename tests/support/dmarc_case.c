@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- DNS ------------------------------------------------------------------ */
+/* -- DNS --------------------------------------------------------------- */
 
 #define TEXT 256
 
@@ -108,7 +108,7 @@ answer(const struct dmarc_case *c, const struct gp_dns_question *q,
 	out->a.nxdomain = !c->author_exists;
 }
 
-/* -- the questions --------------------------------------------------------- */
+/* -- the questions ----------------------------------------------------- */
 
 struct watch {
 	char last[GP_DOMAIN_TEXT]; /* what was asked at before this */
@@ -231,8 +231,7 @@ dmarc_ask(const struct dmarc_case *c, bool every)
 	return v;
 }
 
-/* -- cases out of bytes -----------------------------------------------------
- */
+/* -- cases out of bytes ------------------------------------------------ */
 
 struct bytes {
 	const uint8_t *p;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- names ---------------------------------------------------------------- */
+/* -- names ------------------------------------------------------------- */
 
 #define LABELS 128
 
@@ -37,8 +37,7 @@ is_within(const char *name, const char *above)
 	return false;
 }
 
-/* -- the walk: RFC 9989 4.10 ------------------------------------------------
- */
+/* -- the walk: RFC 9989 4.10 ------------------------------------------- */
 
 struct steps {
 	const char *name[8];
@@ -128,7 +127,7 @@ discover(const struct dmarc_case *c, bool *temp)
 	return NULL;
 }
 
-/* -- alignment: RFC 9989 4.4 ----------------------------------------------- */
+/* -- alignment: RFC 9989 4.4 ------------------------------------------- */
 
 enum answer { NO, YES, UNKNOWN };
 
@@ -173,7 +172,7 @@ dkim_aligned(const struct dmarc_case *c, bool strict)
 	return best;
 }
 
-/* -- policy: RFC 9989 4.7 and 4.10.1 --------------------------------------- */
+/* -- policy: RFC 9989 4.7 and 4.10.1 ----------------------------------- */
 
 /* Does a record say that the author's name is there (RFC 8020)? */
 static bool

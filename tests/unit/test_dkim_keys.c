@@ -166,7 +166,7 @@ promote(struct lab *l, int64_t now_s)
 	gp_arena_free(scope.arena);
 }
 
-/* -- opening --------------------------------------------------------------- */
+/* -- opening ----------------------------------------------------------- */
 
 static void
 dkim_keys_active_ones_sign_in_the_order_of_the_file(void **state)
@@ -257,8 +257,7 @@ dkim_keys_vanished_file_works_on_and_fails_the_reload(void **state)
 	assert_int_equal(n, 256);
 }
 
-/* -- promotion --------------------------------------------------------------
- */
+/* -- promotion --------------------------------------------------------- */
 
 #define STAGED                                                                 \
 	"domain \"example.com\" {\n"                                           \

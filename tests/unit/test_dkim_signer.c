@@ -124,8 +124,7 @@ use_policy(struct lab *l, const char *options)
 	gp_problems_clear(&problems);
 }
 
-/* -- a message ----------------------------------------------------------------
- */
+/* -- a message --------------------------------------------------------- */
 
 /* "Name: value" lines, folds as they stand. */
 static void
@@ -239,8 +238,7 @@ verify(struct lab *l, const char *body)
 #define KEY_B "key \"b\" { file = \"@/b.pem\" }\n"
 #define KEY_E "key \"ed\" { file = \"@/ed.pem\" }\n"
 
-/* -- new signatures ---------------------------------------------------------
- */
+/* -- new signatures ---------------------------------------------------- */
 
 struct sign_row {
 	const char *label, *policy, *body, *results;
@@ -324,8 +322,7 @@ dkim_signer_has_no_length_and_no_copied_fields(void **state)
 	assert_non_null(gp_taglist_get(&tags, "x"));
 }
 
-/* -- signatures that are there ----------------------------------------------
- */
+/* -- signatures that are there ----------------------------------------- */
 
 static void
 dkim_signer_valid_one_of_ours_is_left_alone(void **state)
@@ -426,8 +423,7 @@ dkim_signer_foreign_ones_are_never_touched(void **state)
 	}
 }
 
-/* -- not signed -------------------------------------------------------------
- */
+/* -- not signed -------------------------------------------------------- */
 
 static void
 dkim_signer_refusal_changes_nothing(void **state)

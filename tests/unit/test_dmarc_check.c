@@ -103,8 +103,7 @@ dmarc_check_table(void **state)
 	gp_psl_free(psl);
 }
 
-/* -- both mechanisms, for a report ------------------------------------------
- */
+/* -- both mechanisms, for a report ------------------------------------- */
 
 struct every_row {
 	const char *label, *author, *spf, *dkim;
@@ -175,8 +174,7 @@ dmarc_check_for_records_knows_both_and_a_pass_stays(void **state)
 	gp_dns_close(dns);
 }
 
-/* -- filters that said nothing ----------------------------------------------
- */
+/* -- filters that said nothing ----------------------------------------- */
 
 #define SPF  "no results of gatepost-spf"
 #define DKIM "no results of gatepost-dkim"
@@ -270,8 +268,7 @@ dmarc_unheard_table(void **state)
 	gp_dns_close(dns);
 }
 
-/* -- who is remembered ------------------------------------------------------
- */
+/* -- who is remembered ------------------------------------------------- */
 
 static struct gp_ip
 ip(const char *text)

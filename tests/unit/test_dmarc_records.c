@@ -26,8 +26,7 @@
 
 enum { KEPT, REFUSED, UNAVAILABLE };
 
-/* -- a folder, a policy, a message -------------------------------------------
- */
+/* -- a folder, a policy, a message ------------------------------------- */
 
 static char state_dir[] = "/tmp/gatepost-test.XXXXXX";
 static char dir[64];
@@ -160,8 +159,7 @@ counted(unsigned outcome)
 	return gp_metrics_get(metrics, GP_M_DMARC_RECORDS, outcome);
 }
 
-/* -- tests ------------------------------------------------------------------
- */
+/* -- tests ------------------------------------------------------------- */
 
 static void
 dmarc_records_are_there_after_closing(void **state)

@@ -15,6 +15,7 @@ int dmarc_main(int argc, char **argv);
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char zone[] = "_dmarc.rej.test. TXT \"v=DMARC1; p=reject\"\n"
@@ -277,8 +278,7 @@ milter_dmarc_names_the_override(void **state)
 	fake_mta_close(&f);
 }
 
-/* -- records ---------------------------------------------------------------
- */
+/* -- records ----------------------------------------------------------- */
 
 struct kept_row {
 	const char *label;

@@ -12,6 +12,7 @@ int dmarc_main(int argc, char **argv);
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LEAVING                                                                \
@@ -109,7 +110,7 @@ milter_preflight_costs_nothing_without_a_section(void **state)
 	(void)fake_message(&f, "<a@own.test>", "<r@x.test>", undated, "Q");
 	dmarc = f.session->msg->state;
 	assert_int_equal(dmarc->header.n, 0);
-	assert_false(dmarc->preflight.judged);
+	assert_false(dmarc->outbound.judged);
 	fake_mta_close(&f);
 }
 

@@ -140,7 +140,7 @@ application_hears_one_answer_at_the_end(void **state)
 	fake_mta_close(&f);
 }
 
-/* -- other MTAs ----------------------------------------------------------- */
+/* -- other MTAs -------------------------------------------------------- */
 
 static void
 mta_hears_of_each_recipient(void **state)
@@ -229,8 +229,7 @@ size_is_limited_at_the_end(void **state)
 	fake_mta_close(&f);
 }
 
-/* -- what is given back ------------------------------------------------------
- */
+/* -- what is given back ------------------------------------------------ */
 
 enum ending { ABORT, NEXT_MAIL, CLOSE, REFUSED };
 
@@ -335,8 +334,7 @@ inbound_and_bounces_are_not_limited(void **state)
 	fake_mta_close(&f);
 }
 
-/* -- senders ------------------------------------------------------------------
- */
+/* -- senders ----------------------------------------------------------- */
 
 static void
 senders_hold_for_envelope_and_author(void **state)
@@ -370,8 +368,7 @@ senders_hold_for_envelope_and_author(void **state)
 	fake_mta_close(&f);
 }
 
-/* -- monitor ------------------------------------------------------------------
- */
+/* -- monitor ----------------------------------------------------------- */
 
 static void
 monitor_counts_who_would_have_been_limited(void **state)

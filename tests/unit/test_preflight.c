@@ -77,7 +77,7 @@ read_header(const char *fields, bool over, const struct gp_policy *policy,
 	return out;
 }
 
-/* -- the header, field by field -------------------------------------------- */
+/* -- the header, field by field ---------------------------------------- */
 
 enum part {
 	FROM_ONE,
@@ -571,7 +571,7 @@ preflight_finds_our_signature_below_many(void **state)
 	gp_arena_free(arena);
 }
 
-/* -- the judgement --------------------------------------------------------- */
+/* -- the judgement ----------------------------------------------------- */
 
 static const enum gp_preflight_need all_needs[] = { GP_NEED_FROM_ONE,
 	GP_NEED_ALIGNED_DKIM, GP_NEED_ALIGNED_SPF, GP_NEED_DMARC_RECORD,
@@ -702,8 +702,7 @@ preflight_one_click_needs_an_aligned_signature(void **state)
 	}
 }
 
-/* -- the verdict -------------------------------------------------------------
- */
+/* -- the verdict ------------------------------------------------------- */
 
 #define DATE_MISSING                                                           \
 	{                                                                      \

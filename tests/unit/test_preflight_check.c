@@ -482,8 +482,7 @@ static const struct row rows[] = {
 	    .silent = true },
 };
 
-/* -- the table ---------------------------------------------------------------
- */
+/* -- the table --------------------------------------------------------- */
 
 struct bench {
 	struct gp_config *config;
@@ -638,7 +637,7 @@ preflight_check_table(void **state)
 	}
 }
 
-/* -- which block ---------------------------------------------------------- */
+/* -- which block ------------------------------------------------------- */
 
 #define OTHERS                                                                 \
 	"domain \"plain.example\" { key \"s1\" { file = \"a\" } }\n"           \

@@ -180,8 +180,7 @@ record_dmarc_table(void **state)
 	gp_arena_free(arena);
 }
 
-/* -- the members ------------------------------------------------------------
- */
+/* -- the members ------------------------------------------------------- */
 
 struct parts {
 	struct gp_dmarc_outcome outcome;
