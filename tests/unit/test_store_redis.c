@@ -245,6 +245,34 @@ store_redis_longest_call_is_one_call(void **state)
 	store.ops->close(store.self);
 }
 
+/* It goes by the server's clock. */
+static void
+store_redis_promised_wait_is_kept(void **state)
+{
+	struct gp_store_backend store = open_url(lab.url);
+	struct gp_charge c = counter("a", 1);
+	const int64_t start_us = gp_clock_us();
+	int64_t promised_ms, waited_ms;
+	struct gp_charged out;
+
+	(void)state;
+	c.rule.rate = 4;
+	assert_int_equal(apply(&store, GP_STORE_CHARGE, &c, &out), GP_OK);
+	assert_int_equal(apply(&store, GP_STORE_CHARGE, &c, &out), GP_NONE);
+	promised_ms = out.wait_ms;
+	assert_true(promised_ms > 0 && promised_ms <= 250);
+	do {
+		waited_ms = (gp_clock_us() - start_us) / 1000;
+		assert_true(waited_ms < TIMEOUT_MS);
+	} while (apply(&store, GP_STORE_CHARGE, &c, &out) == GP_NONE);
+	waited_ms = (gp_clock_us() - start_us) / 1000;
+	print_message("# promised %lld ms, waited %lld ms\n",
+	    (long long)promised_ms, (long long)waited_ms);
+	/* two clocks, each in whole milliseconds */
+	assert_true(waited_ms >= 250 - 2);
+	store.ops->close(store.self);
+}
+
 /* -- values ---------------------------------------------------------------- */
 
 static void
@@ -498,6 +526,7 @@ main(void)
 		TEST(store_redis_two_relays_share_one_limit_exactly),
 		TEST(store_redis_many_threads_share_few_connections),
 		TEST(store_redis_longest_call_is_one_call),
+		TEST(store_redis_promised_wait_is_kept),
 		TEST(store_redis_damaged_meter_is_absent),
 		TEST(store_redis_damaged_mark_or_note_is_absent),
 		TEST(store_redis_server_forgets_what_is_old),
