@@ -97,6 +97,7 @@ gp_store_upon(struct gp_store_backend main, unsigned peers,
 {
 	struct gp_store *s = gp_xcalloc(1, sizeof(*s));
 
+	assert(main.ops != NULL);
 	atomic_init(&s->refs, 1);
 	s->main = main;
 	s->metrics = metrics;

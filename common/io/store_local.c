@@ -530,15 +530,24 @@ gp_store_local_new(unsigned peers)
 	return l;
 }
 
+static void
+free_list(const struct list *list)
+{
+	struct place *p = list->oldest, *newer;
+
+	for (; p != NULL; p = newer) {
+		newer = p->newer;
+		free(p);
+	}
+}
+
 void
 gp_store_local_free(struct gp_store_local *l)
 {
 	if (l == NULL)
 		return;
-	while (l->heard.oldest != NULL)
-		forget(l, l->heard.oldest);
-	while (l->owing.oldest != NULL)
-		forget(l, l->owing.oldest);
+	free_list(&l->heard);
+	free_list(&l->owing);
 	pthread_mutex_destroy(&l->lock);
 	free(l);
 }

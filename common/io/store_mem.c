@@ -132,18 +132,18 @@ heap_remove(struct mem *m, size_t place)
 		heap_down(m, place, last);
 }
 
-/* heap_first - the item that is worth nothing first, or NULL where the top
- * had been too early: it has gone down. */
-static struct item *
-heap_first(struct mem *m)
+/* heap_top_is_true - is the first item worth nothing first?  If the top was too
+ * early, it has gone down. */
+static bool
+heap_top_is_true(struct mem *m)
 {
 	struct heaped top = m->heap[0];
 
 	if (top.gone_ms >= top.item->gone_ms)
-		return top.item;
+		return true;
 	top.gone_ms = top.item->gone_ms;
 	heap_down(m, 0, top);
-	return NULL;
+	return false;
 }
 
 /* -- the table -------------------------------------------------------------
@@ -182,14 +182,15 @@ item_bytes(const struct item *item)
 }
 
 static void
-forget(struct mem *m, struct item *item)
+forget(struct mem *m, size_t place)
 {
+	struct item *item = m->heap[place].item;
 	struct item **link = &m->bucket[item->hash & (m->buckets - 1)];
 
 	while (*link != item)
 		link = &(*link)->next;
 	*link = item->next;
-	heap_remove(m, item->place);
+	heap_remove(m, place);
 	m->bytes -= item_bytes(item);
 	free(item);
 }
@@ -220,18 +221,12 @@ make_room(struct mem *m, int64_t now_ms, size_t bytes)
 
 	for (int i = 0;
 	     i < GONE_AT_ONCE && m->items > 0 && m->heap[0].gone_ms <= gone_ms;
-	     i++) {
-		struct item *item = heap_first(m);
-
-		if (item != NULL && item->gone_ms <= gone_ms)
-			forget(m, item);
-	}
-	while (m->items > 0 && m->bytes + bytes > m->max_bytes) {
-		struct item *item = heap_first(m);
-
-		if (item != NULL)
-			forget(m, item);
-	}
+	     i++)
+		if (heap_top_is_true(m))
+			forget(m, 0);
+	while (m->items > 0 && m->bytes + bytes > m->max_bytes)
+		if (heap_top_is_true(m))
+			forget(m, 0);
 }
 
 static struct item *
@@ -285,7 +280,7 @@ write_cell(struct mem *m, int64_t now_ms, const struct gp_store_cell *cell)
 
 	if (cell->until_ms == 0) {
 		if (item != NULL)
-			forget(m, item);
+			forget(m, item->place);
 		return;
 	}
 	if (item == NULL)
@@ -335,7 +330,7 @@ mem_put(void *self, int64_t now_ms, struct gp_str key, struct gp_str value,
 	pthread_mutex_lock(&m->lock);
 	old = find(m, ITEM_NOTE, key);
 	if (old != NULL)
-		forget(m, old);
+		forget(m, old->place);
 	(void)add(m, now_ms,
 	    &(struct item){ .kind = ITEM_NOTE,
 		.until_ms = until_ms,

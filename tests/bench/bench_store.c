@@ -13,7 +13,6 @@
 #include "io/store.h"
 #include "io/thread.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +31,6 @@
 #define MAX_BYTES (INT64_C(256) << 20)
 
 static struct gp_store *store;
-static atomic_bool stop;
 
 static void
 must(bool fine, const char *what)
@@ -40,11 +38,12 @@ must(bool fine, const char *what)
 	if (fine)
 		return;
 	(void)fprintf(stderr, "bench_store: %s\n", what);
-	exit(EX_UNAVAILABLE);
+	_exit(EX_UNAVAILABLE);
 }
 
 struct worker {
 	pthread_t thread;
+	int64_t until_us;
 	uint32_t seed;
 	uint64_t decisions;
 	char key[METERS][KEY_MAX];
@@ -78,7 +77,7 @@ work(void *arg)
 	struct worker *w = arg;
 	struct gp_charged out[METERS];
 
-	while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+	while (gp_clock_us() < w->until_us) {
 		set_charge(w, 0, "login", next(&w->seed) % 1000);
 		set_charge(w, 1, "sender", next(&w->seed) % 5000);
 		set_charge(w, 2, "domain", next(&w->seed) % 50);
@@ -109,15 +108,13 @@ run(const char *where, unsigned threads, unsigned seconds)
 	double passed;
 
 	memset(workers, 0, sizeof(workers));
-	atomic_store(&stop, false);
 	for (unsigned i = 0; i < threads; i++) {
 		workers[i].seed = i;
+		workers[i].until_us = start_us + seconds * GP_US_PER_S;
 		must(gp_thread_start(&workers[i].thread, work, &workers[i],
 			 NULL) == GP_OK,
 		    "a thread");
 	}
-	(void)sleep(seconds);
-	atomic_store(&stop, true);
 	for (unsigned i = 0; i < threads; i++) {
 		must(pthread_join(workers[i].thread, NULL) == 0, "a thread");
 		sum += workers[i].decisions;

@@ -156,8 +156,8 @@ static void
 walk_ends_at_its_most_or_when_told(void **state)
 {
 	(void)state;
-	for (char c = 'a'; c <= 'z'; c++)
-		fill((char[]){ c, '\0' }, 1);
+	for (int c = 'a'; c <= 'z'; c++)
+		fill((char[]){ (char)c, '\0' }, 1);
 	assert_int_equal(walk("", 1000, 1000).met, (1U << 26) - 1);
 	assert_int_equal(walk("", 5, 1000).calls, 5);
 	assert_int_equal(walk("", 1000, 7).calls, 7);

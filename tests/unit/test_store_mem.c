@@ -15,7 +15,7 @@
 
 #define START_MS INT64_C(1000000000)
 #define HOUR_MS  INT64_C(3600000)
-#define KIBIBYTE 1024
+#define KIBIBYTE INT64_C(1024)
 
 static struct gp_store_backend mem;
 
@@ -106,7 +106,8 @@ store_mem_holds_what_fits_into_its_bytes(void **state)
 	mem = gp_store_mem_open(KIBIBYTE * KIBIBYTE);
 	for (unsigned i = 0; i < 50000; i++) {
 		apply(GP_STORE_CHARGE, "k", i, &m, START_MS + i);
-		assert_true(described("bytes ") <= KIBIBYTE * KIBIBYTE);
+		assert_true(
+		    (int64_t)described("bytes ") <= KIBIBYTE * KIBIBYTE);
 	}
 	assert_int_equal(described("keys "), there("k", START_MS + 50000));
 	/* about 120 octets each */
@@ -219,7 +220,7 @@ store_mem_takes_a_call_that_is_larger_than_all_of_it(void **state)
 		assert_int_equal(mem.ops->apply(mem.self, GP_STORE_CHARGE,
 				     START_MS, c, GP_CHARGES_MAX, out),
 		    GP_OK);
-		assert_true(described("bytes ") <= 4 * KIBIBYTE);
+		assert_true((int64_t)described("bytes ") <= 4 * KIBIBYTE);
 		assert_true(described("keys ") > 10);
 		assert_int_equal(mem.ops->apply(mem.self, GP_STORE_REFUND,
 				     START_MS, c, GP_CHARGES_MAX, out),
@@ -241,7 +242,7 @@ static void
 store_mem_counts_bytes_of_notes(void **state)
 {
 	static const char text[GP_STORE_NOTE_MAX];
-	const uint64_t few = 10 * (GP_STORE_NOTE_MAX + 200);
+	const uint64_t few = UINT64_C(10) * (GP_STORE_NOTE_MAX + 200);
 
 	(void)state;
 	mem = gp_store_mem_open(INT64_C(1) << 30);
