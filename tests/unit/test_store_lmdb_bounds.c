@@ -200,6 +200,17 @@ store_lmdb_forgets_in_passing(void **state)
 
 /* -- the disk ------------------------------------------------------------- */
 
+static void
+fill_the_disk(const char *path)
+{
+	static const char zeros[4096];
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	while (fd >= 0 && write(fd, zeros, sizeof(zeros)) > 0)
+		continue;
+	(void)close(fd);
+}
+
 /* In a child, since the worst that could happen is a signal. */
 static int
 charge_on_a_small_disk(void)
@@ -218,24 +229,29 @@ charge_on_a_small_disk(void)
 	return 0;
 }
 
-static void
-fill_the_disk(const char *path)
+static int
+open_on_a_full_disk(void)
 {
-	static const char zeros[4096];
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	struct gp_store_backend s;
+	char filler[96];
 
-	assert_true(fd >= 0);
-	while (write(fd, zeros, sizeof(zeros)) > 0)
-		continue;
-	assert_int_equal(close(fd), 0);
+	(void)store_lmdb_lab_empty_files(&lab);
+	(void)snprintf(filler, sizeof(filler), "%s/filler", lab.dir);
+	fill_the_disk(filler);
+	if (gp_store_lmdb_open(lab.dir, ROOM, &s, NULL) != GP_TEMP)
+		return 4;
+	(void)unlink(filler);
+	if (gp_store_lmdb_open(lab.dir, ROOM, &s, NULL) != GP_OK ||
+	    charge_new(s, START_MS, 1) != GP_OK)
+		return 5;
+	s.ops->close(s.self);
+	return 0;
 }
 
 static void
 store_lmdb_on_a_full_disk_makes_do(void **state)
 {
-	char filler[96];
-	struct gp_store_backend s;
-	int status;
+	int code, status;
 	pid_t pid;
 
 	(void)state;
@@ -246,22 +262,14 @@ store_lmdb_on_a_full_disk_makes_do(void **state)
 		skip();
 	}
 	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(charge_on_a_small_disk());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	store_lmdb_lab_empty_files(&lab);
-	/* with nothing left to begin with */
-	(void)snprintf(filler, sizeof(filler), "%s/filler", lab.dir);
-	fill_the_disk(filler);
-	assert_int_equal(gp_store_lmdb_open(lab.dir, ROOM, &s, NULL), GP_TEMP);
-	assert_int_equal(unlink(filler), 0);
-	s = open_store();
-	assert_int_equal(charge_new(s, START_MS, 1), GP_OK);
-	s.ops->close(s.self);
+	if (pid == 0) {
+		code = charge_on_a_small_disk();
+		_exit(code != 0 ? code : open_on_a_full_disk());
+	}
+	code = waitpid(pid, &status, 0) == pid ? status : -1;
 	assert_int_equal(umount(lab.dir), 0);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fail_msg("the child ended with %#x", (unsigned)status);
+	if (!WIFEXITED(code) || WEXITSTATUS(code) != 0)
+		fail_msg("the child ended with %#x", (unsigned)code);
 }
 
 /* -- damage --------------------------------------------------------------- */
