@@ -1,46 +1,27 @@
 /* See lmdb_env.h. */
 #include "io/lmdb_env.h"
 
-#include "base/buf.h"
 #include "base/xalloc.h"
 #include "io/clock.h"
-#include "io/lmdb_aside.h"
 #include "io/lmdb_check.h"
 #include "io/lmdb_files.h"
-#include "io/shared_lock.h"
+#include "io/lmdb_place.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <lmdb.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_MODE 0660
-#define DIR_MODE  0770
-
-/* A mapped file begins so large, and grows by half or so much when less than a
- * quarter of it was never used: should the disk be full then, there are pages
- * left to delete with. */
-#define FIRST_BYTES ((size_t)1024 * 1024)
 
 /* When the disk was full, growing is tried again. */
 #define REGROW_US (10 * GP_US_PER_S)
 
-/* A file that was put in the place of a mapped one is noticed so late. */
-#define LOOK_US (20 * GP_US_PER_MS)
-
 struct gp_lmdb_env {
-	struct gp_lmdb_options options;
-	char *dir;
-	char *data;  /* DIR/data.mdb */
-	char *locks; /* DIR/lock.mdb */
-	struct gp_shared_lock *writer;
+	struct gp_lmdb_place place;
 
 	pthread_mutex_t lock; /* of what follows */
 	MDB_env *env;         /* NULL: to be opened at the next use */
@@ -50,9 +31,6 @@ struct gp_lmdb_env {
 	size_t page_bytes;
 	size_t room;     /* to which the file may grow, as far as is known */
 	int64_t grow_us; /* not before */
-	dev_t device;    /* the file it is open on */
-	ino_t inode;
-	int64_t look_us; /* whether it still is, not before */
 	MDB_txn *txn;    /* the one there is, or NULL */
 	MDB_cursor *cursor;
 	bool writes;
@@ -60,17 +38,6 @@ struct gp_lmdb_env {
 };
 
 /* -- the environment; its lock is held, and nobody else writes ------------- */
-
-static enum gp_rc
-fail_errno(struct gp_err *err, const char *path, int error)
-{
-	/* a limit on file sizes may be lifted */
-	const enum gp_rc rc = error == EFBIG ? GP_TEMP : gp_rc_of_errno(error);
-	char text[128];
-
-	return gp_fail(err, rc, "%s: %s", path,
-	    strerror_r(error, text, sizeof(text)));
-}
 
 static void
 close_env(struct gp_lmdb_env *e)
@@ -97,32 +64,9 @@ fail_db(struct gp_lmdb_env *e, int error, struct gp_err *err)
 	if (is_damage(error))
 		close_env(e);
 	if (error > 0)
-		return fail_errno(err, e->data, error);
-	return gp_fail(err, GP_TEMP, "%s: %s", e->data, mdb_strerror(error));
-}
-
-/* Whoever has the old file open keeps its locks too. */
-static enum gp_rc
-set_aside(struct gp_lmdb_env *e, const char *why, struct gp_err *err)
-{
-	enum gp_rc rc = gp_lmdb_aside(e->data, e->options.what, why, err);
-
-	if (rc == GP_OK)
-		(void)unlink(e->locks);
-	return rc;
-}
-
-/* Deleting takes some pages first.  What a larger max_bytes let grow has none
- * to spare. */
-static size_t
-map_bytes(const struct gp_lmdb_env *e, size_t file_bytes)
-{
-	const size_t max = e->options.max_bytes;
-	const size_t least = e->mapped && max > FIRST_BYTES ? FIRST_BYTES : max;
-
-	if (file_bytes <= least)
-		return least;
-	return e->mapped ? file_bytes : file_bytes + max / 4;
+		return gp_lmdb_place_fail(&e->place, error, err);
+	return gp_fail(err, GP_TEMP, "%s: %s", e->place.data,
+	    mdb_strerror(error));
 }
 
 static int
@@ -138,9 +82,9 @@ fill_holes(const struct gp_lmdb_env *e, size_t bytes)
 static int
 open_files(struct gp_lmdb_env *e)
 {
-	const size_t bytes = map_bytes(e, gp_lmdb_files_size(e->data));
+	const size_t bytes = gp_lmdb_place_map_bytes(&e->place, e->mapped);
 	unsigned flags = MDB_NOTLS;
-	int dead, error = gp_lmdb_files_locks(e->data, e->locks);
+	int dead, error = gp_lmdb_files_locks(e->place.data, e->place.locks);
 
 	if (error == 0)
 		error = mdb_env_create(&e->env);
@@ -151,10 +95,10 @@ open_files(struct gp_lmdb_env *e)
 	if (e->mapped)
 		flags |= MDB_NOSYNC | MDB_WRITEMAP;
 	else
-		flags |= e->options.mapped ? MDB_NOSYNC : MDB_NOMETASYNC;
+		flags |= e->place.options.mapped ? MDB_NOSYNC : MDB_NOMETASYNC;
 	error = mdb_env_set_mapsize(e->env, bytes);
 	if (error == 0)
-		error = mdb_env_open(e->env, e->dir, flags, FILE_MODE);
+		error = mdb_env_open(e->env, e->place.dir, flags, FILE_MODE);
 	if (error == 0 && e->mapped)
 		error = fill_holes(e, bytes);
 	if (error == 0)
@@ -185,10 +129,9 @@ open_database(struct gp_lmdb_env *e)
 static int
 open_lmdb(struct gp_lmdb_env *e)
 {
-	struct stat st;
 	int error;
 
-	e->mapped = e->options.mapped && gp_lmdb_files_map(e->dir);
+	e->mapped = e->place.options.mapped && gp_lmdb_files_map(e->place.dir);
 	error = open_files(e);
 	if (e->mapped && error == EOPNOTSUPP) {
 		e->mapped = false;
@@ -197,15 +140,13 @@ open_lmdb(struct gp_lmdb_env *e)
 	if (error != 0)
 		return error;
 	error = open_database(e);
-	if (error == 0 && stat(e->data, &st) != 0)
-		error = errno;
+	if (error == 0)
+		error = gp_lmdb_place_set(&e->place);
 	if (error != 0) {
 		close_env(e);
 		return error;
 	}
-	e->device = st.st_dev;
-	e->inode = st.st_ino;
-	e->room = e->options.max_bytes;
+	e->room = e->place.options.max_bytes;
 	e->grow_us = 0;
 	e->full = false;
 	return 0;
@@ -215,37 +156,23 @@ static enum gp_rc
 open_env(struct gp_lmdb_env *e, struct gp_err *err)
 {
 	struct gp_err why = { "" };
-	enum gp_rc rc = gp_lmdb_check(e->data, e->options.key_bytes, &why);
+	enum gp_rc rc =
+	    gp_lmdb_check(e->place.data, e->place.options.key_bytes, &why);
 	int error;
 
 	if (rc == GP_TEMP)
 		return gp_fail(err, rc, "%s", why.msg);
-	if (rc == GP_PERM && set_aside(e, why.msg, err) != GP_OK)
+	if (rc == GP_PERM &&
+	    gp_lmdb_place_aside(&e->place, why.msg, err) != GP_OK)
 		return GP_TEMP;
 	error = open_lmdb(e);
 	if (is_damage(error)) {
 		rc = fail_db(e, error, &why);
-		if (set_aside(e, why.msg, err) != GP_OK)
+		if (gp_lmdb_place_aside(&e->place, why.msg, err) != GP_OK)
 			return rc;
 		error = open_lmdb(e);
 	}
 	return error == 0 ? GP_OK : fail_db(e, error, err);
-}
-
-/* Another process may have set the file aside, or the operator removed it. */
-static bool
-is_open(struct gp_lmdb_env *e)
-{
-	const int64_t now = e->options.mapped ? gp_clock_us() : 0;
-	struct stat st;
-
-	if (e->env == NULL)
-		return false;
-	if (now != 0 && now < e->look_us)
-		return true;
-	e->look_us = now + LOOK_US;
-	return stat(e->data, &st) == 0 && st.st_dev == e->device &&
-	       st.st_ino == e->inode;
 }
 
 /* Beside an opening there is no other, and no closing. */
@@ -254,33 +181,39 @@ open_anew(struct gp_lmdb_env *e, struct gp_err *err)
 {
 	enum gp_rc rc;
 
-	if (!gp_shared_lock_enter(e->writer, e->options.lock_us))
+	if (!gp_shared_lock_enter(e->place.writer, e->place.options.lock_us))
 		return gp_fail(err, GP_TEMP, "%s: another process is in it",
-		    e->data);
+		    e->place.data);
 	close_env(e);
 	rc = open_env(e, err);
-	gp_shared_lock_leave(e->writer);
+	gp_shared_lock_leave(e->place.writer);
 	return rc;
 }
 
 static void
 leave(struct gp_lmdb_env *e)
 {
-	gp_shared_lock_give(e->writer);
+	gp_lmdb_place_give(&e->place);
 	pthread_mutex_unlock(&e->lock);
+}
+
+static bool
+is_open(struct gp_lmdb_env *e)
+{
+	return e->env != NULL && gp_lmdb_place_is_set(&e->place);
 }
 
 /* GP_OK: the environment is open and nobody else writes; leave(). */
 static enum gp_rc
 enter(struct gp_lmdb_env *e, struct gp_err *err)
 {
-	enum gp_rc rc = GP_OK;
+	enum gp_rc rc;
 
 	pthread_mutex_lock(&e->lock);
-	if (!gp_shared_lock_take(e->writer, e->options.lock_us)) {
+	rc = gp_lmdb_place_take(&e->place, err);
+	if (rc != GP_OK) {
 		pthread_mutex_unlock(&e->lock);
-		return gp_fail(err, GP_TEMP, "%s: another process writes",
-		    e->data);
+		return rc;
 	}
 	if (!is_open(e))
 		rc = open_anew(e, err);
@@ -301,7 +234,7 @@ enter_to_read(struct gp_lmdb_env *e, struct gp_err *err)
 	pthread_mutex_unlock(&e->lock);
 	rc = enter(e, err);
 	if (rc == GP_OK)
-		gp_shared_lock_give(e->writer);
+		gp_lmdb_place_give(&e->place);
 	return rc;
 }
 
@@ -324,13 +257,15 @@ map_to(struct gp_lmdb_env *e, size_t bytes)
 static int
 grow(struct gp_lmdb_env *e, size_t map)
 {
-	const size_t max = e->options.max_bytes;
-	const size_t step = map / 2 > FIRST_BYTES ? map / 2 : FIRST_BYTES;
+	const size_t max = e->place.options.max_bytes;
+	const size_t step =
+	    map / 2 > GP_LMDB_FIRST_BYTES ? map / 2 : GP_LMDB_FIRST_BYTES;
 	size_t to = map + step < max ? map + step : max;
 	int error;
 
-	if (gp_lmdb_files_size(e->data) > map) /* another process was first */
-		to = gp_lmdb_files_size(e->data);
+	if (gp_lmdb_files_size(e->place.data) >
+	    map) /* another process was first */
+		to = gp_lmdb_files_size(e->place.data);
 	if (to <= map || gp_clock_us() < e->grow_us)
 		return 0;
 	error = map_to(e, to);
@@ -363,11 +298,12 @@ map_what_is_there(struct gp_lmdb_env *e)
 
 	if (!e->mapped)
 		return mdb_env_set_mapsize(e->env, 0);
-	if (!e->writes && !gp_shared_lock_take(e->writer, e->options.lock_us))
+	if (!e->writes &&
+	    !gp_shared_lock_take(e->place.writer, e->place.options.lock_us))
 		return EBUSY;
-	error = map_to(e, gp_lmdb_files_size(e->data));
+	error = map_to(e, gp_lmdb_files_size(e->place.data));
 	if (!e->writes)
-		gp_shared_lock_give(e->writer);
+		gp_lmdb_place_give(&e->place);
 	return error;
 }
 
@@ -381,10 +317,9 @@ begin(struct gp_lmdb_env *e)
 
 	if (error == 0)
 		error = mdb_txn_begin(e->env, NULL, flags, &e->txn);
-	if (error == MDB_MAP_RESIZED)
-		error = map_what_is_there(e);
-	else
+	if (error != MDB_MAP_RESIZED)
 		return error;
+	error = map_what_is_there(e);
 	return error != 0 ? error : mdb_txn_begin(e->env, NULL, flags, &e->txn);
 }
 
@@ -423,14 +358,6 @@ close_cursor(struct gp_lmdb_env *e)
 	if (e->cursor != NULL)
 		mdb_cursor_close(e->cursor);
 	e->cursor = NULL;
-}
-
-void
-gp_lmdb_abort(struct gp_lmdb_env *e)
-{
-	close_cursor(e);
-	mdb_txn_abort(e->txn);
-	end(e);
 }
 
 enum gp_rc
@@ -553,10 +480,9 @@ gp_lmdb_seek(struct gp_lmdb_env *e, struct gp_str from, struct gp_str *key,
 		return GP_TEMP;
 	if (e->cursor == NULL)
 		rc = outcome(e, mdb_cursor_open(e->txn, e->dbi, &e->cursor));
-	if (rc != GP_OK)
-		return rc;
-	return step(e, from.n == 0 ? MDB_FIRST : MDB_SET_RANGE, val(from), key,
-	    value);
+	return rc != GP_OK ? rc
+	                   : step(e, from.n == 0 ? MDB_FIRST : MDB_SET_RANGE,
+				 val(from), key, value);
 }
 
 enum gp_rc
@@ -606,47 +532,16 @@ gp_lmdb_check_readers(struct gp_lmdb_env *e)
 
 /* -- opening -------------------------------------------------------------- */
 
-static char *
-path_of(const char *dir, const char *name)
-{
-	struct gp_buf text;
-	char *path;
-
-	gp_buf_init(&text, PATH_MAX);
-	gp_buf_addf(&text, "%s/%s", dir, name);
-	path = gp_xstrdup(gp_buf_cstr(&text));
-	gp_buf_clear(&text);
-	return path;
-}
-
-static enum gp_rc
-open_lock(struct gp_lmdb_env *e, struct gp_err *err)
-{
-	char *path = path_of(e->dir, "lock");
-	enum gp_rc rc =
-	    gp_shared_lock_open(path, e->options.lock_us, &e->writer, err);
-
-	free(path);
-	return rc;
-}
-
 enum gp_rc
 gp_lmdb_open(const char *dir, const struct gp_lmdb_options *options,
     struct gp_lmdb_env **out, struct gp_err *err)
 {
 	struct gp_lmdb_env *e = gp_xcalloc(1, sizeof(*e));
-	enum gp_rc rc = GP_OK;
+	enum gp_rc rc;
 
 	*out = NULL;
-	e->dir = gp_xstrdup(dir);
-	e->data = path_of(dir, "data.mdb");
-	e->locks = path_of(dir, "lock.mdb");
-	e->options = *options;
 	(void)pthread_mutex_init(&e->lock, NULL);
-	if (mkdir(dir, DIR_MODE) != 0 && errno != EEXIST)
-		rc = fail_errno(err, dir, errno);
-	if (rc == GP_OK)
-		rc = open_lock(e, err);
+	rc = gp_lmdb_place_open(dir, options, &e->place, err);
 	if (rc == GP_OK)
 		rc = enter(e, err);
 	if (rc != GP_OK) {
@@ -671,7 +566,7 @@ gp_lmdb_sync(struct gp_lmdb_env *e, struct gp_err *err)
 	if (fd < 0)
 		return GP_NONE;
 	if (fdatasync(fd) != 0)
-		rc = fail_errno(err, e->data, errno);
+		rc = gp_lmdb_place_fail(&e->place, errno, err);
 	(void)close(fd);
 	return rc;
 }
@@ -680,9 +575,10 @@ void
 gp_lmdb_resize(struct gp_lmdb_env *e, size_t max_bytes)
 {
 	pthread_mutex_lock(&e->lock);
-	if (e->options.max_bytes != max_bytes) {
-		e->options.max_bytes = max_bytes;
-		e->inode = 0; /* not the file any more: it is opened anew */
+	if (e->place.options.max_bytes != max_bytes) {
+		e->place.options.max_bytes = max_bytes;
+		e->place.inode = 0; /* as if it were another file */
+		e->place.look_us = 0;
 	}
 	pthread_mutex_unlock(&e->lock);
 }
@@ -692,15 +588,12 @@ gp_lmdb_close(struct gp_lmdb_env *e)
 {
 	if (e == NULL)
 		return;
-	/* LMDB wants no opening beside a closing; if another process is in it
-	 * for long, it is not opening */
+	/* LMDB wants no opening beside it, which does not take long */
 	if (e->env != NULL)
-		(void)gp_shared_lock_enter(e->writer, e->options.lock_us);
+		(void)gp_shared_lock_enter(e->place.writer,
+		    e->place.options.lock_us);
 	close_env(e);
-	gp_shared_lock_close(e->writer);
+	gp_lmdb_place_clear(&e->place);
 	(void)pthread_mutex_destroy(&e->lock);
-	free(e->dir);
-	free(e->data);
-	free(e->locks);
 	free(e);
 }

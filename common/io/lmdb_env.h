@@ -64,7 +64,7 @@ void gp_lmdb_resize(struct gp_lmdb_env *e, size_t max_bytes);
 
 enum gp_lmdb_how { GP_LMDB_READ, GP_LMDB_WRITE };
 
-/* gp_lmdb_begin - GP_OK: there is one, gp_lmdb_end or gp_lmdb_abort it.
+/* gp_lmdb_begin - GP_OK: there is one, gp_lmdb_end it.
  * GP_TEMP, GP_PERM: there is none. */
 GP_MUST_USE enum gp_rc
 gp_lmdb_begin(struct gp_lmdb_env *e, enum gp_lmdb_how how, struct gp_err *err);
@@ -77,7 +77,6 @@ gp_lmdb_begin(struct gp_lmdb_env *e, enum gp_lmdb_how how, struct gp_err *err);
  * GP_TEMP  something failed; nothing was written.
  */
 GP_MUST_USE enum gp_rc gp_lmdb_end(struct gp_lmdb_env *e, struct gp_err *err);
-void gp_lmdb_abort(struct gp_lmdb_env *e);
 
 /* Inside of one.  GP_OK, GP_NONE (no such key), or GP_TEMP: it failed, and so
  * will all that follows, and the end.  What is found is borrowed until the next

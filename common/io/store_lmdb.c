@@ -12,9 +12,8 @@
 #include "io/clock.h"
 #include "io/lmdb_env.h"
 #include "io/log.h"
+#include "io/store_clock.h"
 #include "io/store_step.h"
-#include "io/store_sweep.h"
-#include "io/store_value.h"
 #include "io/thread.h"
 
 #include <assert.h>
@@ -25,10 +24,9 @@
 #define LOCK_US    (500 * GP_US_PER_MS)
 #define MIN_BYTES  GP_STORE_LMDB_MIN_BYTES
 #define FULL_TRIES 24
-#define FULL_FEW   12   /* of them delete a few, for which there may be room */
-#define FULL_GONE  256  /* entries, when there was no room for a try */
-#define CLOCK_MS   1000 /* how often the clock is written */
-#define WALK_ONCE  256  /* meters of one transaction */
+#define FULL_FEW   12  /* of them delete a few, for which there may be room */
+#define FULL_GONE  256 /* entries, when there was no room for a try */
+#define WALK_ONCE  256 /* meters of one transaction */
 
 struct lmdb {
 	struct gp_lmdb_env *env;
@@ -36,7 +34,6 @@ struct lmdb {
 	bool failing; /* and the log knows */
 
 	struct gp_store_sweep sweep; /* of who has a transaction */
-	bool sweeping;               /* it is known how far it was */
 
 	pthread_t thread; /* which syncs */
 	bool has_thread;
@@ -60,82 +57,10 @@ tell(struct lmdb *l, enum gp_rc rc, const struct gp_err *err)
 		gp_log(GP_LOG_INFO, "store: the file can be used again");
 }
 
-/* -- the file's clock ------------------------------------------------------
- */
-
-/* For one transaction. */
-struct now {
-	struct gp_store_time time; /* as it should be in the file */
-	int64_t file_ms;
-	bool due; /* it should be written */
-};
-
-static struct gp_str
-clock_key(void)
-{
-	static const char key[] = { GP_STORE_KEY_CLOCK };
-
-	return gp_str_n(key, sizeof(key));
-}
-
-/* A sum, the clock, and how far the sweep is. */
-static bool
-read_clock(struct lmdb *l, struct gp_store_time *t)
-{
-	struct gp_str value;
-	uint32_t sum;
-
-	memset(t, 0, sizeof(*t));
-	if (gp_lmdb_get(l->env, clock_key(), &value) != GP_OK ||
-	    value.n < sizeof(sum) + sizeof(*t))
-		return false;
-	memcpy(&sum, value.p, sizeof(sum));
-	value.p += sizeof(sum);
-	value.n -= sizeof(sum);
-	if (sum != gp_store_sum(clock_key(), value.p, value.n))
-		return false;
-	memcpy(t, value.p, sizeof(*t));
-	if (!l->sweeping)
-		gp_store_sweep_set(&l->sweep,
-		    gp_str_n(value.p + sizeof(*t), value.n - sizeof(*t)));
-	l->sweeping = true;
-	return true;
-}
-
-static struct now
+static struct gp_store_now
 tell_time(struct lmdb *l, int64_t now_ms)
 {
-	struct gp_store_time was;
-	struct now now = { .due = !read_clock(l, &was) };
-
-	now.time = was;
-	now.file_ms =
-	    gp_store_time_now(&now.time, l->boot, now_ms, gp_clock_wall_s());
-	if (memcmp(was.boot, now.time.boot, sizeof(was.boot)) != 0 ||
-	    was.shift_ms != now.time.shift_ms || now.file_ms < was.last_ms ||
-	    now.file_ms >= gp_time_add(was.last_ms, CLOCK_MS))
-		now.due = true;
-	return now;
-}
-
-static void
-write_clock(struct lmdb *l, const struct now *now)
-{
-	char value[sizeof(uint32_t) + sizeof(now->time) + GP_STORE_KEY_BYTES];
-	const struct gp_str at = gp_store_sweep_at(&l->sweep);
-	const size_t n = sizeof(now->time) + at.n;
-	uint32_t sum;
-
-	if (!now->due)
-		return;
-	memcpy(value + sizeof(sum), &now->time, sizeof(now->time));
-	if (at.n > 0)
-		memcpy(value + sizeof(sum) + sizeof(now->time), at.p, at.n);
-	sum = gp_store_sum(clock_key(), value + sizeof(sum), n);
-	memcpy(value, &sum, sizeof(sum));
-	/* what fails makes the transaction fail */
-	(void)gp_lmdb_put(l->env, clock_key(),
-	    gp_str_n(value, sizeof(sum) + n));
+	return gp_store_clock_read(l->env, &l->sweep, l->boot, now_ms);
 }
 
 /* -- meters and marks ------------------------------------------------------
@@ -183,7 +108,7 @@ fetch(struct lmdb *l, struct gp_store_cell *cell)
 }
 
 static void
-write_cell(struct lmdb *l, const struct now *now,
+write_cell(struct lmdb *l, const struct gp_store_now *now,
     const struct gp_store_cell *cell)
 {
 	const struct gp_store_value v = {
@@ -210,7 +135,7 @@ write_cell(struct lmdb *l, const struct now *now,
 
 /* `added` entries may come. */
 static void
-make_room(struct lmdb *l, const struct now *now, size_t added)
+make_room(struct lmdb *l, const struct gp_store_now *now, size_t added)
 {
 	const struct gp_lmdb_use use = gp_lmdb_use(l->env);
 	struct gp_store_need need = { .entries = 0 };
@@ -223,11 +148,11 @@ make_room(struct lmdb *l, const struct now *now, size_t added)
 
 /* GP_NONE: the file is full. */
 static enum gp_rc
-end_writing(struct lmdb *l, const struct now *now, struct gp_err *err)
+end_writing(struct lmdb *l, const struct gp_store_now *now, struct gp_err *err)
 {
 	enum gp_rc rc;
 
-	write_clock(l, now);
+	gp_store_clock_write(l->env, &l->sweep, now);
 	rc = gp_lmdb_end(l->env, err);
 	if (rc == GP_OK)
 		__atomic_store_n(&l->written, true, __ATOMIC_RELAXED);
@@ -239,7 +164,7 @@ static enum gp_rc
 evict(struct lmdb *l, int64_t now_ms, size_t n, struct gp_err *err)
 {
 	enum gp_rc rc = gp_lmdb_begin(l->env, GP_LMDB_WRITE, err);
-	struct now now;
+	struct gp_store_now now;
 
 	if (rc != GP_OK)
 		return rc;
@@ -276,7 +201,7 @@ call_once(struct lmdb *l, struct call *c, enum gp_rc *answer,
 	const bool writes = c->how != GP_STORE_PEEK;
 	enum gp_rc rc =
 	    gp_lmdb_begin(l->env, writes ? GP_LMDB_WRITE : GP_LMDB_READ, err);
-	struct now now;
+	struct gp_store_now now;
 	size_t added;
 
 	if (rc != GP_OK)
@@ -328,7 +253,7 @@ put_once(struct lmdb *l, int64_t now_ms, struct gp_str key,
 {
 	uint8_t bytes[GP_STORE_VALUE_BYTES];
 	enum gp_rc rc = gp_lmdb_begin(l->env, GP_LMDB_WRITE, err);
-	struct now now;
+	struct gp_store_now now;
 
 	if (rc != GP_OK)
 		return rc;
@@ -410,7 +335,7 @@ struct walk {
 static void
 copy_meters(struct lmdb *l, struct walk *w, int64_t now_ms, size_t most)
 {
-	const struct now now = tell_time(l, now_ms);
+	const struct gp_store_now now = tell_time(l, now_ms);
 	struct gp_str key, value;
 	enum gp_rc rc = gp_lmdb_seek(l->env, gp_str_n(w->next.text, w->next.n),
 	    &key, &value);
@@ -493,7 +418,8 @@ lmdb_describe(void *self, struct gp_buf *out)
 	if (gp_lmdb_begin(l->env, GP_LMDB_READ, NULL) != GP_OK)
 		return;
 	use = gp_lmdb_use(l->env);
-	gp_lmdb_abort(l->env);
+	if (gp_lmdb_end(l->env, NULL) != GP_OK)
+		return;
 	gp_buf_addf(out, "keys %llu\nbytes %zu\n", (unsigned long long)use.keys,
 	    use.bytes);
 }

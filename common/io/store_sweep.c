@@ -46,6 +46,7 @@ gp_store_sweep_set(struct gp_store_sweep *s, struct gp_str at)
 	s->n = at.n <= sizeof(s->at) ? at.n : 0;
 	if (s->n > 0)
 		memcpy(s->at, at.p, s->n);
+	s->known = true;
 }
 
 /* A key that is too long is not ours; it goes as it is found. */

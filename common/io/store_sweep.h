@@ -18,6 +18,7 @@
 struct gp_store_sweep {
 	char at[GP_STORE_KEY_BYTES]; /* the next one, or what stood behind it */
 	size_t n;
+	bool known;      /* it has begun */
 	int64_t soon_ms; /* what is worth nothing by then may go */
 };
 
