@@ -234,3 +234,74 @@ start_rspamd-auth() {
 		dmarc { }
 	CONF
 }
+
+# -- limits: large enough that every message passes ---------------------------
+# rate_conf FILE STORE: of each message four limits of five rates hold, or five
+# with a login
+rate_conf() {
+	local i
+	gatepost_conf "$1"
+	cat >>"$1" <<-CONF
+		store = "$2"
+		rate { login-limit = { "100000000/1h" } }
+		limit "host" { by = { "all" } rate = { "10000000/1m" } }
+		profile "bench" {
+		  limit "pace" { rate = { "1000000/1m", "50000000/1h" } }
+		  limit "sender" { count = messages by = { "sender" } rate = { "100000/5m" } }
+		  limit "client" { by = { "client" } rate = { "10000000/1m" } }
+		}
+	CONF
+	for ((i = 0; i < 10; i++)); do
+		echo "domain \"s$i.example\" { profile = bench }"
+	done >>"$1"
+}
+
+start_gatepost-rate() {
+	mkdir -p "$T/gatepost-rate"
+	rate_conf "$T/gatepost-rate/gatepost.conf" lmdb
+	start_daemon rate gatepost-rate
+}
+
+# redis_as NAME: a server of its own; REDIS_PORT and PID
+redis_as() {
+	has redis-server || {
+		echo "no redis-server: skipped"
+		return 1
+	}
+	REDIS_PORT=$(free_port)
+	mkdir -p "$T/$1"
+	launch "$1" redis-server --port "$REDIS_PORT" --bind 127.0.0.1 \
+		--save '' --appendonly no --dir "$T/$1"
+	until_ready "$1" redis-cli -p "$REDIS_PORT" ping >/dev/null
+}
+
+start_gatepost-rate-redis() {
+	redis_as redis || return 1
+	# shellcheck disable=SC2034
+	HELPER=$PID
+	mkdir -p "$T/gatepost-rate-redis"
+	rate_conf "$T/gatepost-rate-redis/gatepost.conf" \
+		"redis://127.0.0.1:$REDIS_PORT/0"
+	start_daemon rate gatepost-rate-redis
+}
+
+# It counts messages; the same keys, its other settings as packaged.
+start_rspamd-rate() {
+	local name rates=
+	redis_as rspamd-redis || return 1
+	# shellcheck disable=SC2034
+	HELPER=$PID
+	for name in 'pace:from("smtp"):domain' 'sender:from("smtp"):addr.lower' \
+		client:ip 'host:id("host")'; do
+		rates+="${name%%:*} { selector = '${name#*:}';
+		  bucket = { burst = 100000000; rate = \"1000000 / 1s\"; } } "
+	done
+	rspamd_as rspamd-rate "" <<-CONF
+		redis { servers = "127.0.0.1:$REDIS_PORT"; }
+		ratelimit { rates { $rates } }
+		milter_headers {
+		  use = ["x-rspamd-queue-id"];
+		  routines { x-rspamd-queue-id { header = "X-Rspamd-Queue-Id"; } }
+		}
+	CONF
+}

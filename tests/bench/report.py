@@ -9,7 +9,8 @@ import sys
 
 CPU_LIMIT = {  # us a message, at 8 sessions
     "spf-plain": 150, "spf-inc5": 160, "dkim-sign-rsa": 430, "dkim-sign-ed": 200,
-    "dkim-verify-rsa": 190, "dkim-verify-html": 260, "dmarc": 160, "chain": 480}
+    "dkim-verify-rsa": 190, "dkim-verify-html": 260, "dmarc": 160, "chain": 480,
+    "rate": 160, "rate-login": 160}
 MB_LIMIT = {"dkim-sign-3mb": 700, "dkim-verify-3mb": 700}  # at least, in a second of CPU
 P99_LIMIT_MS = 3  # at 8 sessions, of a single filter in a row that has a limit of CPU
 IDLE_LIMIT_KB = 8 * 1024
@@ -57,10 +58,17 @@ def verdict(value, limit, unit):
     return f"{word}: {value:.0f} of {limit} {unit}"
 
 
+def redis(row, subject, runs):
+    """What Redis takes beside a limiter that counts there."""
+    if not row.startswith("rate") or subject in ("noop", "gatepost-rate"):
+        return []
+    return ["and %.0f us of Redis" % middle([run["helper_cpu_us_per_msg"] for run in runs])]
+
+
 def judged(row, conc, subject, runs):
+    said = redis(row, subject, runs)
     if not subject.startswith("gatepost"):
-        return ""
-    said = []
+        return "; ".join(said)
     if conc == 8 and row in CPU_LIMIT:
         said.append(verdict(middle([run["server_cpu_us_per_msg"] for run in runs]),
                             CPU_LIMIT[row], "us"))

@@ -39,11 +39,13 @@ private_network() {
 		die "no private resolv.conf"
 }
 
-declare -A SOCKS SERVERS
+declare -A SOCKS SERVERS HELPERS
 SUBJECTS=()
 
-# join SUBJECT: start it, and measure it if it starts
+# join SUBJECT: start it, and measure it if it starts; HELPER: what works for
+# it beside the DNS server
 join() {
+	HELPER=
 	printf '%-10s ' "$1:"
 	"start_$1" || {
 		[ -z "${PIDS[$1]:-}" ] || echo "does not run: skipped"
@@ -52,6 +54,7 @@ join() {
 	SUBJECTS+=("$1")
 	SOCKS[$1]=$SOCK
 	SERVERS[$1]=$PID
+	HELPERS[$1]=${HELPER:-$DNS_PIDS}
 	echo "pid $PID"
 }
 
@@ -65,6 +68,8 @@ fields_of() {
 	local ar=Authentication-Results
 	case $2:$1 in
 	noop*:*) echo X-Noop:done ;;
+	rspamd-rate:*) echo X-Rspamd-Queue-Id ;;
+	gatepost-rate*:*) ;; # it adds nothing; counted says whether it counts
 	*:dkim-sign-ed) echo DKIM-Signature:a=ed25519-sha256 ;;
 	*:dkim-sign-*) echo DKIM-Signature:a=rsa-sha256 ;;
 	*:dkim-*) echo $ar:dkim=pass ;;
@@ -87,7 +92,7 @@ one() {
 	done
 	[[ $row != *-postfix ]] || lean=
 	"$O/bench/milterload" "${words[@]}" --pid "${SERVERS[$subject]}" \
-		--helper-pid "$DNS_PIDS" \
+		--helper-pid "${HELPERS[$subject]}" \
 		--sessions "$conc" --time "$DUR" --warmup 400ms $lean \
 		--label "$row/$subject" \
 		"${@//@RUN@/$subject$conc-$i}" >>"$RAW"
@@ -114,6 +119,7 @@ DKIM_ROWS=(dkim-sign-rsa dkim-sign-ed dkim-verify-rsa dkim-verify-ed
 	dkim-verify-postfix)
 DMARC_ROWS=(dmarc dmarc-idle-1000 dmarc-postfix)
 CHAIN_ROWS=(chain chain-postfix)
+RATE_ROWS=(rate rate-login rate-redis rate-postfix)
 
 spf_rows() {
 	local spf='gatepost pyspf rspamd' inc='inc{10}.example'
@@ -165,12 +171,31 @@ chain_rows() {
 		"$T/mail/signed/rsa"
 }
 
+# What leaves: 10000 senders of ten domains, to seven.
+rate_rows() {
+	local all='noop gatepost-rate rspamd-rate'
+	local ours=(--client 127.0.0.1 --client-name localhost
+		--from 'u{10000}@s{10}.example' --rcpt 'rcpt{r}@r{7}.example')
+	each rate "$CONCS" "$all" "${ours[@]}"
+	each rate-login 8 "$all" "${ours[@]}" --login 'app{100}'
+	each rate-redis 8 "noop gatepost-rate-redis rspamd-rate" "${ours[@]}"
+	each rate-postfix 8 'noop gatepost-rate' "${ours[@]}"
+}
+
+# counted SUBJECT: what that gatepost-rate says it has counted
+counted() {
+	[ -n "${PIDS[$1]:-}" ] || return 0
+	echo "$1 itself: $(/usr/bin/python3 "$HERE/counted.py" \
+		"$T/$1/control.sock")"
+}
+
 round() {
 	each floor "$CONCS" noop
 	spf_rows
 	dkim_rows
 	dmarc_rows
 	chain_rows
+	rate_rows
 }
 
 # What no filter can do without, with all processors at it as in a row:
@@ -287,11 +312,20 @@ if wanted "${CHAIN_ROWS[@]}"; then
 	[[ " ${SUBJECTS[*]} " == *" gatepost-chain "* ]] ||
 		die "the chain of three does not run"
 fi
+if wanted "${RATE_ROWS[@]}"; then
+	for subject in gatepost-rate gatepost-rate-redis rspamd-rate; do
+		join "$subject"
+	done
+	[[ " ${SUBJECTS[*]} " == *" gatepost-rate "* ]] ||
+		die "gatepost-rate does not run"
+fi
 for ((i = 1; i <= RUNS; i++)); do
 	round
 	echo " run $i of $RUNS"
 done
 /usr/bin/python3 "$HERE/report.py" "$RAW"
+counted gatepost-rate
+counted gatepost-rate-redis
 ! wanted "${DKIM_ROWS[@]}" || bare_cryptography
 ! wanted store || stores
 [ -z "${BENCH_CALLGRIND:-}" ] || instructions
