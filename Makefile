@@ -202,10 +202,12 @@ man: $(MAN)
 
 # An existing policy file is never overwritten.
 install: all
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)/etc/gatepost/policy.d
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+	    $(DESTDIR)/etc/gatepost/policy.d
 	[ -d $(DESTDIR)/etc/gatepost/keys ] || \
 	    install -d -m 750 $(DESTDIR)/etc/gatepost/keys
-	install -m 755 $(BINS) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 755 $(filter %/gatepost,$(BINS)) $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(filter-out %/gatepost,$(BINS)) $(DESTDIR)$(PREFIX)/sbin/
 	[ -e $(DESTDIR)/etc/gatepost/gatepost.conf ] || \
 	    install -m 644 packaging/etc/gatepost.conf $(DESTDIR)/etc/gatepost/
 	install -m 644 packaging/etc/policy.d/README \

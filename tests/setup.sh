@@ -24,7 +24,7 @@ check="$build $servers $dkim libcmocka-dev miltertest python3-authres python3-sp
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
-bench="$build $servers $dkim"
+bench="$build $servers $dkim redis-server"
 deb="$build build-essential debhelper scdoc"
 
 # A package's service that must not run on this host because of us.

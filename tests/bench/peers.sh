@@ -276,7 +276,7 @@ redis_as() {
 }
 
 start_gatepost-rate-redis() {
-	redis_as redis || return 1
+	redis_as rate-redis || return 1
 	# shellcheck disable=SC2034
 	HELPER=$PID
 	mkdir -p "$T/gatepost-rate-redis"
