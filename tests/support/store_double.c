@@ -19,6 +19,9 @@ struct store_double {
 	unsigned restarts;
 	char calls[CALLS_MOST + 1];
 	size_t n;
+	char during; /* the letter of the call; '\0': none */
+	void (*fn)(void *arg);
+	void *arg;
 };
 
 _Atomic int64_t store_double_now_ms;
@@ -46,6 +49,21 @@ mood_for(struct store_double *d, char letter)
 	return mood;
 }
 
+static void
+interrupt(struct store_double *d, char letter)
+{
+	void (*fn)(void *arg) = NULL;
+
+	pthread_mutex_lock(&d->lock);
+	if (d->during == letter)
+		fn = d->fn;
+	if (fn != NULL)
+		d->during = '\0';
+	pthread_mutex_unlock(&d->lock);
+	if (fn != NULL)
+		fn(d->arg);
+}
+
 static enum gp_rc
 double_apply(void *self, enum gp_store_how how, int64_t now_ms,
     const struct gp_charge *charges, size_t n, struct gp_charged *out)
@@ -60,6 +78,7 @@ double_apply(void *self, enum gp_store_how how, int64_t now_ms,
 	enum store_double_mood mood;
 	enum gp_rc rc = GP_TEMP;
 
+	interrupt(d, letters[how]);
 	pthread_mutex_lock(&d->lock);
 	mood = mood_for(d, letters[how]);
 	if (mood != STORE_REFUSES)
@@ -175,6 +194,15 @@ store_double_mood(struct store_double *d, enum store_double_mood mood,
 	d->mood = mood;
 	d->skip = skip;
 	pthread_mutex_unlock(&d->lock);
+}
+
+void
+store_double_during(struct store_double *d, char letter, void (*fn)(void *arg),
+    void *arg)
+{
+	d->during = letter;
+	d->fn = fn;
+	d->arg = arg;
 }
 
 void

@@ -38,6 +38,11 @@ void store_double_clear_calls(struct store_double *d);
 /* store_double_level - of the meter that this would be charged at. */
 double store_double_level(struct store_double *d, const struct gp_charge *c);
 
+/* store_double_during - call fn(arg) once, in the next call of that letter,
+ * before it is made. */
+void store_double_during(struct store_double *d, char letter,
+    void (*fn)(void *arg), void *arg);
+
 /* The clock of all; tests set it. */
 extern _Atomic int64_t store_double_now_ms;
 int64_t store_double_clock_ms(void);

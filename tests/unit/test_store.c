@@ -431,6 +431,49 @@ store_settles_many_meters_in_parts(void **state)
 }
 
 static void
+charge_three(void *arg)
+{
+	assert_int_equal(times(arg, 3), 3);
+}
+
+static void
+store_counts_what_is_charged_while_it_settles(void **state)
+{
+	struct gp_charge c = counter("a", 100);
+
+	(void)state;
+	for (unsigned peers = 1; peers <= 3; peers++) {
+		open_front(peers);
+		assert_int_equal(times(&c, 21), 21);
+		go_away();
+		assert_int_equal(times(&c, 5), 5);
+		store_double_during(store, 'd', charge_three, &c);
+		come_back();
+		if (fabs(store_double_level(store, &c) - 29) > 1e-6)
+			fail_msg("%u relays: %g", peers,
+			    store_double_level(store, &c));
+		assert_described("state up");
+		(void)tear_down(NULL);
+	}
+}
+
+static void
+store_away_knows_what_was_given_back(void **state)
+{
+	const struct gp_charge c = counter("a", 10);
+	struct gp_charged out[8];
+
+	(void)state;
+	open_front(1);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(gp_store_charge(front, &c, 1, &out[i]), GP_OK);
+	for (int i = 0; i < 5; i++)
+		gp_store_refund(front, &c, 1, &out[i]);
+	go_away();
+	assert_int_equal(times(&c, 20), 7);
+}
+
+static void
 store_away_drains_and_owes_less(void **state)
 {
 	struct gp_charge c = counter("a", 10);
@@ -835,6 +878,8 @@ main(void)
 		TEST(store_that_hangs_counts_twice_and_never_less),
 		TEST(store_that_fails_while_settling_gets_the_rest_later),
 		TEST(store_settles_many_meters_in_parts),
+		TEST(store_counts_what_is_charged_while_it_settles),
+		TEST(store_away_knows_what_was_given_back),
 		TEST(store_away_drains_and_owes_less),
 		TEST(store_away_keeps_marks_and_gives_them_back),
 		TEST(store_away_keeps_so_many_meters_and_no_more),
