@@ -37,7 +37,8 @@ const struct gp_provider_policy *
 gp_provider_by_transport(const struct gp_providers *all, const char *transport)
 {
 	for (size_t i = 0; i < all->n; i++)
-		if (has_word(&all->v[i].transports, transport))
+		if (transport != NULL &&
+		    has_word(&all->v[i].transports, transport))
 			return &all->v[i];
 	return NULL;
 }

@@ -14,7 +14,8 @@
 
 #define GP_PROVIDER_OTHER "other"
 
-/* By the MTA's {rcpt_mailer}; by the domain, normalised; NULL: none. */
+/* By the MTA's {rcpt_mailer} (NULL: it gave none); by the domain, normalised.
+ * NULL: none has it. */
 const struct gp_provider_policy *
 gp_provider_by_transport(const struct gp_providers *all, const char *transport);
 const struct gp_provider_policy *

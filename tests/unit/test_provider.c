@@ -68,6 +68,7 @@ provider_of_transport_is_the_first_that_lists_it(void **state)
 			fail_msg("%s: %s", rows[i].transport, got);
 	}
 	assert_null(gp_provider_by_transport(&none, "slow"));
+	assert_null(gp_provider_by_transport(&all, NULL));
 }
 
 static void
