@@ -23,8 +23,8 @@ struct gp_rate_refusal {
 	const struct gp_rate_item *item;
 	const struct gp_charge *charge;
 	const struct gp_charged *made;
-	int64_t wait_ms; /* until it fits; for a day's counter until the day
-	                  * ends */
+	int64_t wait_ms; /* from now_s until it fits; for a day's counter until
+	                  * the day ends */
 	int64_t now_s;   /* wall clock, since 1970 */
 	const char *ref;
 	const char *contact; /* NULL: nobody is named */

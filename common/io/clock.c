@@ -31,6 +31,12 @@ gp_clock_wall_s(void)
 }
 
 int64_t
+gp_clock_wall_ms(void)
+{
+	return read_us(CLOCK_REALTIME) / GP_US_PER_MS;
+}
+
+int64_t
 gp_clock_day(int64_t wall_s, int64_t *ends_s)
 {
 	const time_t now = (time_t)wall_s;

@@ -23,4 +23,7 @@ int64_t gp_clock_day(int64_t wall_s, int64_t *ends_s);
 /* Seconds since 1970 by the wall clock; may step; for t=, x=, days. */
 int64_t gp_clock_wall_s(void);
 
+/* The same in milliseconds; for times that are promised. */
+int64_t gp_clock_wall_ms(void);
+
 #endif

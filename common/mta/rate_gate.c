@@ -250,15 +250,17 @@ drop_repeated(const struct gp_rate_gate *gate, struct gp_rate_plan *plan)
 	plan->n = n;
 }
 
+/* From the beginning of the second that it is: the reply promises a time in
+ * whole seconds, which must not come too early. */
 static int64_t
-wait_of(const struct gp_charged *made, int64_t now_s)
+wait_of(const struct gp_charged *made, int64_t now_ms)
 {
 	int64_t ends_s;
 
 	if (made->wait_ms != GP_METER_NEVER)
-		return made->wait_ms;
-	(void)gp_clock_day(now_s, &ends_s);
-	return (ends_s - now_s) * 1000;
+		return made->wait_ms + now_ms % 1000;
+	(void)gp_clock_day(now_ms / 1000, &ends_s);
+	return (ends_s - now_ms / 1000) * 1000;
 }
 
 static const char *
@@ -279,12 +281,12 @@ refuse(struct gp_rate_gate *gate, const struct gp_rate_plan *plan,
 {
 	const struct gp_globals *g = gp_config_globals(gate->mail.config);
 	const size_t worst = gp_rate_worst(plan, made);
-	const int64_t now_s = gp_clock_wall_s();
+	const int64_t now_ms = gp_clock_wall_ms();
 	const struct gp_rate_refusal r = { .item = &plan->items[worst],
 		.charge = &plan->charges[worst],
 		.made = &made[worst],
-		.wait_ms = wait_of(&made[worst], now_s),
-		.now_s = now_s,
+		.wait_ms = wait_of(&made[worst], now_ms),
+		.now_s = now_ms / 1000,
 		.ref = new_ref(gate->arena),
 		.contact = g->rate.contact,
 		.at_rcpt = at_rcpt };

@@ -5,6 +5,7 @@ int rate_main(int argc, char **argv);
 #include "../../milters/rate.c"
 #undef main
 
+#include "io/clock.h"
 #include "support/fake_mta.h"
 
 #include <setjmp.h>
@@ -15,6 +16,7 @@ int rate_main(int argc, char **argv);
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define MTA      "198.51.100.1" /* has a queue, no login */
 #define STRANGER "203.0.113.9"
@@ -86,6 +88,31 @@ limit_of_twenty_lets_twenty_pass(void **state)
 	check_count(&f, GP_M_RATE_MESSAGES, 0, 21);
 	check_count(&f, GP_M_RATE_MESSAGES, 1, 1);
 	check_count(&f, GP_M_RATE_OVER, GP_RATE_MESSAGES, 1);
+	fake_mta_close(&f);
+}
+
+static void
+promise_of_a_refusal_is_not_too_early(void **state)
+{
+	struct fake_mta f =
+	    open_mta("domain news.test { limit l { count = messages by = auth "
+		     "rate = 1/1h } }\n");
+	struct gp_verdict v;
+	struct tm promised = { 0 };
+	int64_t sent_ms;
+	const char *text;
+
+	(void)state;
+	fake_connect(&f, STRANGER);
+	sent_ms = gp_clock_wall_ms();
+	(void)send_as(&f, "app", "<a@news.test>", "<u@x.test>");
+	v = send_as(&f, "app", "<a@news.test>", "<u@x.test>");
+	text = strstr(v.text, "retry after ");
+	assert_non_null(text);
+	assert_non_null(
+	    strptime(text + strlen("retry after "), "%FT%TZ", &promised));
+	assert_true((int64_t)timegm(&promised) * 1000 >=
+		    sent_ms + INT64_C(3600) * 1000);
 	fake_mta_close(&f);
 }
 
@@ -464,6 +491,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(limit_of_twenty_lets_twenty_pass),
+		cmocka_unit_test(promise_of_a_refusal_is_not_too_early),
 		cmocka_unit_test(login_is_stopped_without_a_word_in_the_policy),
 		cmocka_unit_test(application_hears_one_answer_at_the_end),
 		cmocka_unit_test(mta_hears_of_each_recipient),
