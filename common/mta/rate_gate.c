@@ -43,7 +43,7 @@ struct gp_rate_gate {
 
 	/* for the log */
 	const char *over;  /* label of the limit that refused; NULL: none */
-	const char *would; /* likewise, that was only watched */
+	const char *would; /* likewise, that was only watched; of the message */
 	const char *why;   /* of `senders` */
 	const char *ref;
 	struct gp_origin rule;
@@ -456,7 +456,7 @@ gp_rate_gate_rcpt(struct gp_rate_gate *gate, struct gp_msg *m,
 	struct gp_rate_rcpt *kept;
 	struct gp_verdict v = gp_continue();
 
-	gate->over = gate->would = gate->why = gate->ref = NULL;
+	gate->over = gate->why = gate->ref = NULL;
 	if (gp_rate_exempt(&g->rate, rcpt, m->transport))
 		return v;
 	kept = keep_rcpt(gate, rcpt);
@@ -518,7 +518,7 @@ gp_rate_gate_end(struct gp_rate_gate *gate, struct gp_msg *m,
 	struct gp_author author;
 	struct gp_verdict v;
 
-	gate->over = gate->would = gate->why = gate->ref = NULL;
+	gate->over = gate->why = gate->ref = NULL;
 	if (gp_author_find(header, gate->arena, &author, NULL) != GP_OK)
 		author.domain = NULL;
 	v = check_senders(gate, &author);
