@@ -127,10 +127,12 @@ class Postfix:
     `chains` are more of them, by name, and `chain_ports` their ports, where
     nothing is added to a header, as for a stranger who is no XCLIENT.
     `login` is the socket that knows the passwords (lab_sasl); with it there is
-    `submit_port`, of the host `submit_host`."""
+    `submit_port`, of the host `submit_host`.  `main` and `services` are lines
+    more for main.cf and master.cf."""
 
     def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None, login=None,
-                 submit_host="submit.lab.example", chains=None):
+                 submit_host="submit.lab.example", chains=None, main="", services=""):
+        self.main, self.services = main, services
         self.dir = lab.path("postfix")
         self.etc = os.path.join(self.dir, "etc")
         self.port = lab_base.free_port()
@@ -156,13 +158,13 @@ class Postfix:
         if login:
             services += SUBMISSION.format(port=self.submit_port, login=login, onward=onward,
                                           host=submit_host, address=ONWARD)
-        return services
+        return services + self.services
 
     def _files(self, lab, sink_port, milter, host, other, login, submit_host):
         owner = pwd.getpwnam("postfix")
         drop = grp.getgrnam("postdrop").gr_gid
         lab.write("postfix/etc/main.cf", MAIN.format(
-            dir=self.dir, host=host, sink=sink_port, milter=milter))
+            dir=self.dir, host=host, sink=sink_port, milter=milter) + self.main)
         lab.write("postfix/etc/master.cf", self._services(other, login, submit_host))
         lab.write("postfix/etc/dynamicmaps.cf", "")
         spool = os.path.join(self.dir, "spool")
