@@ -97,7 +97,6 @@ read_host(struct gp_str s, char out[GP_REDIS_PLACE_MAX + 1])
 {
 	struct gp_ip ip;
 
-	_Static_assert(GP_DOMAIN_TEXT <= GP_REDIS_PLACE_MAX + 1, "a name");
 	if (gp_ip_parse(s, &ip) != GP_OK)
 		return gp_domain_normalize(s, out, NULL) == GP_OK;
 	memcpy(out, s.p, s.n);

@@ -18,8 +18,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "core/limits.h"
 
-#define GP_REDIS_PLACE_MAX    253
+#define GP_REDIS_PLACE_MAX    GP_DOMAIN_MAX
 #define GP_REDIS_PATH_MAX     107 /* what a socket's address has room for */
 #define GP_REDIS_USER_MAX     128
 #define GP_REDIS_PASSWORD_MAX 512
