@@ -336,6 +336,18 @@ ask_and_hear(struct gp_store *s, enum gp_store_how how, int64_t now_ms,
 	return rc;
 }
 
+/* Backends rely on it. */
+static bool
+are_charges(const struct gp_charge *charges, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (charges[i].key.n == 0 ||
+		    charges[i].key.n > GP_CHARGE_KEY_MAX ||
+		    charges[i].mark.n > GP_CHARGE_KEY_MAX)
+			return false;
+	return n > 0 && n <= GP_CHARGES_MAX;
+}
+
 static enum gp_rc
 apply(struct gp_store *s, enum gp_store_how how,
     const struct gp_charge *charges, size_t n, struct gp_charged *out)
@@ -345,7 +357,7 @@ apply(struct gp_store *s, enum gp_store_how how,
 	bool has_failed = false;
 	enum gp_rc rc;
 
-	assert(n > 0 && n <= GP_CHARGES_MAX);
+	assert(are_charges(charges, n));
 	for (;;) {
 		if (!away) {
 			rc = ask_and_hear(s, how, now_ms, charges, n, out);
@@ -413,6 +425,7 @@ gp_store_put(struct gp_store *s, struct gp_str key, struct gp_str value,
 {
 	const int64_t now_ms = s->clock_ms();
 
+	assert(key.n > 0 && key.n <= GP_CHARGE_KEY_MAX);
 	assert(value.n <= GP_STORE_NOTE_MAX);
 	if (!is_away(s, now_ms, false))
 		(void)heed(s, now_ms,
