@@ -37,6 +37,7 @@ count(DIR *folder, const char *base, char oldest[NAME_MAX + 1])
 	unsigned n = 0;
 
 	rewinddir(folder);
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a folder of its own */
 	while ((e = readdir(folder)) != NULL) {
 		if (!read_name(e->d_name, base, &at_s))
 			continue;

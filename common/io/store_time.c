@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_DIGITS ((size_t)2 * GP_STORE_BOOT_BYTES)
+#define BOOT_ID     "/proc/sys/kernel/random/boot_id"
 
 /* Longer, and the clock is more likely to be wrong than the system off. */
 #define OFF_MAX_S (INT64_C(400) * 86400)
@@ -16,7 +17,7 @@
 void
 gp_store_time_boot(uint8_t boot[GP_STORE_BOOT_BYTES])
 {
-	char text[2 * GP_STORE_BOOT_BYTES + 4];
+	char text[BOOT_DIGITS + 4];
 	int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
 	ssize_t got = -1;
 	size_t digits = 0;
@@ -26,7 +27,7 @@ gp_store_time_boot(uint8_t boot[GP_STORE_BOOT_BYTES])
 		got = read(fd, text, sizeof(text));
 		(void)close(fd);
 	}
-	for (ssize_t i = 0; i < got && digits < 2 * GP_STORE_BOOT_BYTES; i++) {
+	for (ssize_t i = 0; i < got && digits < BOOT_DIGITS; i++) {
 		int value = gp_hex_value(text[i]);
 
 		if (value < 0)
@@ -34,7 +35,7 @@ gp_store_time_boot(uint8_t boot[GP_STORE_BOOT_BYTES])
 		boot[digits / 2] = (uint8_t)(boot[digits / 2] << 4 | value);
 		digits++;
 	}
-	if (digits < 2 * GP_STORE_BOOT_BYTES)
+	if (digits < BOOT_DIGITS)
 		memset(boot, 0, GP_STORE_BOOT_BYTES);
 }
 

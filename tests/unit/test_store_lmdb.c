@@ -24,7 +24,7 @@
 #define START_MS INT64_C(1000000)
 #define THREADS  4
 #define EACH     2000
-#define KILLS    100
+#define KILLS    1000
 
 static struct store_lmdb_lab lab;
 
