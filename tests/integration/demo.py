@@ -1,15 +1,19 @@
 #!/usr/bin/python3
 """The demo: real mail through a private Postfix that asks gatepost-spf,
-gatepost-dkim and gatepost-dmarc, signed at submission and judged at the MX.
+gatepost-dkim, gatepost-dmarc and gatepost-rate, signed and limited at submission
+and judged at the MX.
 What is sent and promised is in demo_cases.
 
     demo.py                        the show; exit 0 when all is as promised
     demo.py send --port N ...      one message into a demo that stays
 """
 import argparse
+import calendar
 import os
 import re
+import shlex
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -24,10 +28,13 @@ import lab_nsd
 import lab_postfix
 import lab_sasl
 import lab_smtp
-from demo_cases import AR, BROKEN, CASES, ID, KEYS, LOGINS, PARTS, POLICY, ZONE
+from demo_cases import (
+    AR, BROKEN, CASES, ID, KEYS, LOGINS, PARTS, POLICY, ZONE, Question)
 
 PASSWORD = "secret"
 SIGNATURE = "DKIM-Signature"
+DAEMONS = ("spf", "dkim", "dmarc", "rate")  # in the order of their work
+TOOL = os.path.join(lab_base.BUILD, "bin", "gatepost")
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
@@ -57,11 +64,11 @@ class Show:
         self.kept = 0
 
     def start_daemons(self, lab):
-        """One policy and one seal for the three, in the order of their work."""
+        """One policy and one seal for all of them."""
         policy = dict(POLICY, resolver=dict(POLICY["resolver"], servers=[self.nsd.address]))
         files = {file: self.keys[s].pem for s, (_, _, file) in KEYS.items() if file}
         daemons = {}
-        for name in ("spf", "dkim", "dmarc"):
+        for name in DAEMONS:
             daemons[name] = lab_gatepost.Daemon(
                 lab, policy, name=name, user="nobody", group="postfix", beside=daemons.get("spf"),
                 keys=files if name == "dkim" else None)
@@ -82,6 +89,7 @@ class Show:
     def play(self, number, case):
         """Send it, show it, and see whether all is as promised."""
         ident = "demo%d" % number
+        early = self.send_before(case, ident)
         log = self.daemons[case.daemon].log
         mark = log.mark()
         mail, rcpts, data = self.hand_over(case, ident)
@@ -89,8 +97,44 @@ class Show:
         message = self.sink.wait(ident) if data and data.code == 250 and not case.held else None
         key = (data.queue_id + ": ") if data and data.queue_id else "from="
         line = log.wait(lambda l: key in l, 5, mark)
-        wrong = self.judge(case, rcpts, decisive, message, line)
-        self.show(number, case, rcpts, decisive, message, line, wrong)
+        wrong = early + self.judge(case, rcpts, decisive, message, line)
+        told = self.ask_why(case, decisive, wrong)
+        self.show(number, case, rcpts, decisive, message, line, wrong, told)
+        self.kept += not wrong
+
+    def send_before(self, case, ident):
+        """Those of its kind that pass; what is not as promised."""
+        wrong = []
+        for i in range(case.before):
+            data = self.hand_over(case, "%s-%d" % (ident, i))[2]
+            if not data or data.code != 250 or not self.sink.wait("%s-%d" % (ident, i)):
+                wrong.append("number %d did not pass: %s" % (i + 1, data and data.line))
+        return wrong
+
+    def tool(self, command):
+        """What `gatepost COMMAND` prints."""
+        out = subprocess.run(
+            [TOOL, "--config", self.daemons["rate"].conf, "--control",
+             self.daemons["rate"].control, *shlex.split(command)],
+            capture_output=True, text=True, timeout=30)
+        return out.stdout + out.stderr
+
+    def ask_why(self, case, decisive, wrong):
+        """The command that explains a refusal, and the answer."""
+        if not case.why:
+            return None
+        command = "rate why %s" % (decisive.line.rpartition("[")[2].rstrip("]"))
+        text = self.tool(command)
+        wrong += missing_lines(case.why, text)
+        return command, text
+
+    def ask(self, number, case):
+        text = self.tool(case.command)
+        wrong = missing_lines(case.answer, text)
+        show_title(number, case, wrong)
+        show_told(case.command, text)
+        for what in wrong:
+            say("WRONG", what, "1;31")
         self.kept += not wrong
 
     def judge(self, case, rcpts, decisive, message, line):
@@ -98,8 +142,13 @@ class Show:
         wrong = []
         if not re.search(case.reply, decisive.line):
             wrong.append("the reply is not like %s" % case.reply)
-        if len(case.to) > 1 and [r.code for r in rcpts] != [550, 250]:
+        if case.login:
+            if not all(r.good for r in rcpts):
+                wrong.append("a recipient was refused, and not the message")
+        elif len(case.to) > 1 and [r.code for r in rcpts] != [550, 250]:
             wrong.append("not the first refused and the second accepted")
+        if "retry after" in decisive.line:
+            wrong += judge_time(decisive.line)
         if case.held:
             held = [m["queue_name"] for m in self.postfix.queue()
                     if m["queue_id"] == decisive.queue_id]
@@ -143,18 +192,21 @@ class Show:
             wrong.append("it has %d signatures" % len(message.all(SIGNATURE)))
         return wrong
 
-    def show(self, number, case, rcpts, decisive, message, line, wrong):
-        print()
-        print("%2d  %s  %s" % (number, paint("1", case.title.ljust(70)),
-                               paint("1;31", "WRONG") if wrong else paint("1;32", "as promised")))
+    def show(self, number, case, rcpts, decisive, message, line, wrong, told):
+        show_title(number, case, wrong)
+        if case.before:
+            say("before", "%d of the same: 250, and delivered" % case.before)
         if case.login:
             say("submitted", "with the login %s, From: <%s>" % (case.login, case.author))
         else:
             say("sent", "from %s, HELO %s, MAIL FROM:<%s>" % (case.client, case.helo, case.sender))
             if case.author != case.sender:
                 say("", "From: <%s>" % case.author)
-        for path, reply in zip(case.to, rcpts):
-            say("to", "<%s>%s" % (path, ": " + reply.line if len(case.to) > 1 else ""))
+        if case.login:
+            say("to", ", ".join("<%s>" % path for path in case.to))
+        else:
+            for path, reply in zip(case.to, rcpts):
+                say("to", "<%s>%s" % (path, ": " + reply.line if len(case.to) > 1 else ""))
         for field in case.extra.splitlines():
             say("with", field)
         if case.way:
@@ -165,6 +217,8 @@ class Show:
         else:
             say("delivered", "nothing; it waits in the hold queue" if case.held else "nothing")
         say("log", re.sub(r"^.*?gatepost-\w+: ", "", line or "none"))
+        if told:
+            show_told(*told)
         for what in wrong:
             say("WRONG", what, "1;31")
 
@@ -182,6 +236,31 @@ class Show:
         for value in message.all(AR):
             say(label, "%s: %s" % (AR, " ".join(value.split())), "36" if ID in value else None)
             label = ""
+
+
+def missing_lines(promised, text):
+    return ["the tool has no line %s" % line for line in promised
+            if not re.search("(?m)^%s$" % line, text)]
+
+
+def judge_time(line):
+    """The time to try again is now and the seconds that are told."""
+    found = re.search(r"retry after (\S+)Z \((\d+) s\)", line)
+    then = calendar.timegm(time.strptime(found[1], "%Y-%m-%dT%H:%M:%S"))
+    late = then - int(found[2]) - time.time()
+    return [] if abs(late) < 5 else ["the time to try again is wrong by %.0f s" % late]
+
+
+def show_title(number, case, wrong):
+    print()
+    print("%2d  %s  %s" % (number, paint("1", case.title.ljust(70)),
+                           paint("1;31", "WRONG") if wrong else paint("1;32", "as promised")))
+
+
+def show_told(command, text):
+    say("asked", "gatepost " + command)
+    for line in text.splitlines():
+        print("    %s%s" % ("".ljust(11), paint("36", line)))
 
 
 def brief(signature):
@@ -234,6 +313,10 @@ or submit with a login ({logins}), to be signed:
     {me} send --port {submit} --login shop-app \\
         --from orders@shop.example --to ann@careful.example
 
+or ask what is counted:
+
+    {tool} --control {control} rate meters
+
 Demo domains   {domains}
 Policy         {conf}
                edit it, then reload:  kill -USR1 {pids}
@@ -247,7 +330,7 @@ What is delivered and logged appears below.
 def stay(show):
     show.lab.keep = False
     print(STAY.format(
-        me=os.path.abspath(__file__), port=show.postfix.port, submit=show.postfix.submit_port,
+        me=os.path.abspath(__file__), tool=TOOL, control=show.daemons["rate"].control, port=show.postfix.port, submit=show.postfix.submit_port,
         logins=", ".join(LOGINS), conf=show.daemons["spf"].conf,
         domains=" ".join(sorted(n for n in ZONE if n.count(".") == 1)) + " " + BROKEN,
         pids=" ".join(str(d.process.pid) for d in show.daemons.values()), dir=show.lab.dir,
@@ -275,9 +358,9 @@ def run():
         None if lab_nsd.NSD else "nsd is not installed")
     if why:
         sys.exit("demo: " + why)
-    print(paint("1", "gatepost demo") + " - a private Postfix asks gatepost-spf, gatepost-dkim and"
-          " gatepost-dmarc;")
-    print("nsd answers them. All on loopback, all in one temporary folder; nothing of yours is touched.")
+    print(paint("1", "gatepost demo") + " - a private Postfix asks gatepost-spf, gatepost-dkim,"
+          " gatepost-dmarc")
+    print("and gatepost-rate; nsd answers them. All on loopback, all in one temporary folder; nothing of yours is touched.")
     with lab_base.Lab("demo") as lab:
         show = Show(lab)
         print("Postfix is the MX on port %d and takes submissions on %d; nsd listens on %d."
@@ -286,10 +369,11 @@ def run():
         for heading, cases in PARTS:
             print("\n" + paint("1;4", heading), flush=True)
             for number, case in enumerate(cases, number + 1):
-                show.play(number, case)
+                play = show.ask if isinstance(case, Question) else show.play
+                play(number, case)
                 sys.stdout.flush()
         took = time.monotonic() - begin
-        wanted = sum(1 for c in CASES if c.delivered)
+        wanted = sum(case.letters for case in CASES)
         if len(show.sink.messages) != wanted:
             print("\nWRONG: %d messages were delivered, not %d" % (
                 len(show.sink.messages), wanted))

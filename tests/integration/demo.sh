@@ -1,7 +1,7 @@
 #!/bin/sh
 # demo.sh - gatepost at work: a private Postfix, a name server with demo
-# domains, gatepost-spf, gatepost-dkim and gatepost-dmarc; real mail through all
-# of them, and what came back.
+# domains, gatepost-spf, gatepost-dkim, gatepost-dmarc and gatepost-rate; real
+# mail through all of them, and what came back.
 # `make demo` builds and calls it.  Needs root, since Postfix does.
 #
 #   DEMO_STAY=1   leave everything running afterwards, to play with
@@ -10,7 +10,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 O=${O:-build}
 export O
-for program in gatepost-spf gatepost-dkim gatepost-dmarc; do
+for program in gatepost-spf gatepost-dkim gatepost-dmarc gatepost-rate gatepost; do
 	if [ ! -x "$O/bin/$program" ]; then
 		echo "demo: $O/bin/$program is not there; run: make demo" >&2
 		exit 1

@@ -21,6 +21,8 @@ ZONE = {
     "mail.bank.example": {"TXT": ["v=spf1 ip4:198.51.100.10 -all"]},
     "_dmarc.bank.example": {"TXT": ["v=DMARC1; p=reject"]},
     "attacker.example": {"TXT": ["v=spf1 ip4:203.0.113.66 -all"]},
+    **{sub + ".shop.example": {"TXT": ["v=spf1 ip4:%s -all" % RELAY]}
+       for sub in ("news", "test", "events", "spring", "invoice")},
     "submit.demo.example": {"TXT": ["v=spf1 ip4:%s -all" % RELAY]},
     "typo.example": {"TXT": ["v=spf1 ipv4:192.0.2.30 -all"]},
 }
@@ -33,13 +35,25 @@ POLICY = {
     "trust": {"clients": ["10.9.8.7"]},
     "spf": {"mode": "enforce", "fail": "tag"},
     "dmarc": {"mode": "enforce", "reject": "corroborated", "quarantine": "tag"},
+    # as shipped it is 1000; a demo has not the time
+    "rate": {"login-limit": "30/1h", "contact": "postmaster@shop.example"},
+    ("limit", "receiver"): {"by": "rcpt-domain", "rate": "20/1h"},
     ("domain", "shop.example"): {
         ("key", "r2026"): {"file": "shop-rsa.pem"},
         ("key", "e2026"): {"file": "shop-ed25519.pem"},
         "senders": {"auth": ["shop-app"], "else": "reject"}},
     ("domain", "news.shop.example"): {
+        "class": "bulk",
         ("key", "n2026"): {"file": "news.pem"},
-        "senders": {"auth": ["newsletter"], "else": "reject"}},
+        "senders": {"auth": ["newsletter"], "else": "reject"},
+        ("limit", "pace"): {"rate": ["5/1h", "50/1d"]}},
+    ("domain", "events.shop.example"): {
+        "class": "bulk", "senders": {"auth": ["newsletter"], "else": "reject"}},
+    ("domain", "spring.shop.example"): {
+        "class": "bulk", "senders": {"auth": ["newsletter"], "else": "reject"},
+        ("warmup", "all"): {"first-day": 200, "plateau": 20000}},
+    ("domain", "invoice.shop.example"): {
+        "class": "transactional", "senders": {"auth": ["shop-app"], "else": "reject"}},
     ("domain", "deals.shop.example"): {
         ("key", "n2026"): {"file": "news.pem"},
         "preflight": {"mode": "enforce", "else": "reject", "require": [
@@ -62,6 +76,9 @@ KEYS = {
 LOGINS = ("shop-app", "newsletter", "intern")
 
 
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
 class Case:
     """One message: its story, and what is promised of it.
 
@@ -79,10 +96,16 @@ class Case:
         self.dmarc, self.held, self.log, self.foreign = dmarc, held, log, foreign
         self.author = author or sender
         self.login, self.dkim, self.way, self.daemon = None, {}, "", "spf"
+        self.before, self.why = 0, ()
 
     @property
     def delivered(self):
         return bool(self.spf)
+
+    @property
+    def letters(self):
+        """How many of it are delivered."""
+        return self.before + self.delivered
 
     def raw(self, keys, delivered):
         """The message, when it is not the usual one; `delivered` gives what
@@ -91,13 +114,25 @@ class Case:
 
 
 class Submission(Case):
-    """Mail with a login.  `dkim` is {selector: result} as the MX finds it."""
+    """Mail with a login.  `dkim` is {selector: result} as the MX finds it;
+    `before` of the same pass first.  `why` is what `gatepost rate why` says
+    of a refusal."""
 
     def __init__(self, title, login, author, dkim=None, reply="^250 ", dmarc=None,
-                 daemon="dkim"):
-        super().__init__(title, RELAY, "bounces@shop.example", "ann@careful.example", reply=reply,
-                         spf="pass" if dkim is not None else None, dmarc=dmarc, author=author)
+                 daemon="dkim", to="ann@careful.example", before=0, log="", why=()):
+        super().__init__(title, RELAY, "bounces@" + author.split("@")[1], to, reply=reply,
+                         spf="pass" if dkim is not None else None, dmarc=dmarc, author=author,
+                         log=log)
         self.login, self.dkim, self.daemon = login, dkim or {}, daemon
+        self.before, self.why = before, why
+
+
+class Question:
+    """What the operator asks the tool; each of `answer` is a line of it."""
+    letters = 0
+
+    def __init__(self, title, command, answer):
+        self.title, self.command, self.answer = title, command, answer
 
 
 class Replay(Case):
@@ -213,7 +248,7 @@ OUR_OWN = (
     Submission("A domain without a block is not signed as its parent", "intern",
                "jo@test.shop.example", {}, dmarc=("pass", "none")),
     Submission("The intern's login writes as the shop: refused, not signed", "intern",
-               "orders@shop.example", reply=r"^550 5\.7\.1 .*shop\.example"),
+               "orders@shop.example", reply=r"^550 5\.7\.1 .*shop\.example", log=" action=reject"),
     Submission("Bulk mail that nobody can leave by one click: told before it leaves", "newsletter",
                "deals@deals.shop.example", daemon="dmarc",
                reply=r"^550 5\.7\.1 .*unsubscri"),
@@ -264,9 +299,41 @@ WHOSE_NAME = (
            way="signed by bank.example; a second From: on top",
            reply=r"^550 5\.7\.1 .*DMARC"),
 )
+WHEN = r"; retry after %s \(\d+ s\); contact postmaster@shop\.example \[[0-9A-Z]{10}\]$"
+LATER = r" rate exceeded \(%s, limit %s\)" + WHEN
+HOW_FAST = (
+    Submission("A newsletter at its limit: what is beyond is told when to come back", "newsletter",
+               "offers@news.shop.example", before=4, daemon="rate", log=" why=limit.pace",
+               reply=r"^451 4\.7\.1 .*recipient" + LATER % ("5/1h", "pace", TIME),
+               why=("limit pace of news.shop.example", r"rule .*/gatepost\.conf:\d+",
+                    "login newsletter", r"level \S+ of 5, .*", "retry_after " + TIME)),
+    Submission("A hijacked login writes to all the world: stopped by the built-in limit", "intern",
+               "jo@test.shop.example", before=2, daemon="rate", log=" why=limit.login-limit",
+               to=["victim@d%d.example" % i for i in range(10)],
+               reply=r"^451 4\.7\.1 .*recipient" + LATER % ("30/1h", "login-limit", TIME),
+               why=("limit login-limit of \\*", r"rule built-in .*", "login intern")),
+    Submission("Bulk mail may fill four fifths of what one receiver gets of us", "newsletter",
+               "tickets@events.shop.example", before=2, daemon="rate", log=" why=limit.receiver",
+               to=["fan%d@plain.example" % i for i in range(8)],
+               reply=r"^451 4\.7\.1 .*recipient" + LATER % ("20/1h", "receiver", TIME),
+               why=("limit receiver of \\*", "login newsletter", r"level .*share 80 %")),
+    Submission("... so an invoice to that receiver leaves at once", "shop-app",
+               "billing@invoice.shop.example", {}, dmarc=("pass", "none"), daemon="rate",
+               to=["dan@plain.example", "desk@plain.example"], log=" recipients=2"),
+    Submission("A young domain warms up: its first day's mail leaves at an even pace", "newsletter",
+               "hello@spring.shop.example", before=2, daemon="rate", log=" why=warmup.other",
+               reply=r"^451 4\.3\.2 .* is being slowed while spring\.shop\.example warms up"
+               r" \(200 recipients today\)" + WHEN % TIME,
+               why=("warmup spring.shop.example to other.*", "cap_today 200")),
+    Question("... and what it will be allowed from day to day",
+             "rate warmup plan spring.shop.example --volume 5000",
+             (r"other +200 +300 +450 .*", r"other +5000 a day: from day \d+ on",
+              r"the whole list fits from day \d+ on")),
+)
 PARTS = (
     ("Mail from outside: the MX checks who may send it (SPF)", FROM_OUTSIDE),
     ("Our own mail: signed at submission, verified at the MX (DKIM)", OUR_OWN),
     ("All three: does the domain in From: stand behind it? If not, what then? (DMARC)", WHOSE_NAME),
+    ("How fast our mail may leave, and whose first (limits)", HOW_FAST),
 )
 CASES = tuple(case for _, cases in PARTS for case in cases)

@@ -36,7 +36,11 @@ BROKEN = (("spf", "s/fail = reject/fail = tag/", "A stranger sends as the shop")
           ("dkim", "/e2026/,/}/d", "signed by both its keys"),
           ("dmarc", "s/mode = enforce/mode = monitor/", "A spoof, with SPF"),
           ("dmarc", "s/reject = corroborated/reject = always/", "A mailing list changed"),
-          ("dmarc", 's/, "list-unsubscribe-oneclick"//', "Bulk mail"))
+          ("dmarc", 's/, "list-unsubscribe-oneclick"//', "Bulk mail that nobody"),
+          ("rate", 's/"5\\/1h"/"6\\/1h"/', "A newsletter at its limit"),
+          ("rate", "s/login-limit = .*/login-limit = { }/", "A hijacked login"),
+          ("rate", "s/class = transactional/class = bulk/", "so an invoice"),
+          ("rate", "/warmup /,/}/s/first-day = 200/first-day = 2000/", "A young domain"))
 
 
 class Folder:
@@ -71,8 +75,12 @@ def shows(tap, lab):
                  "spf=permerror", "spf=temperror", "would=reject", "hold queue", "smtp.helo=",
                  "DMARC check of bank.example failed", "dmarc=pass", "dmarc=fail", "dmarc=none",
                  "dmarc=temperror", "policy.dmarc=reject", "override=mailing_list",
-                 "List-Id", "one of ours", "preflight=fail"):
-        tap.ok(word in out.stdout, "demo: shows " + word)
+                 "List-Id", "one of ours", "preflight=fail",
+                 "recipient rate exceeded (5/1h, limit pace); retry after ",
+                 "recipient rate exceeded (30/1h, limit login-limit); retry after ",
+                 "gatepost rate why ", "share 80 %", "warms up (200 recipients today)",
+                 "the whole list fits from day"):
+        tap.ok(word in " ".join(out.stdout.split()), "demo: shows " + word)
     tap.ok("gatepost-seal" not in out.stdout, "demo: no seal is delivered")
     tap.ok("\033" not in out.stdout, "demo: no colours but on a terminal")
     tap.equal(folder.left, [], "demo: its folder is gone")
@@ -83,7 +91,8 @@ def fails(tap, lab, number):
     build = "build%d" % number
     folder = Folder(lab, build)
     os.makedirs(lab.path(build, "bin"))
-    for other in ("spf", "dkim", "dmarc"):
+    os.symlink(os.path.join(lab_base.BUILD, "bin", "gatepost"), lab.path(build, "bin", "gatepost"))
+    for other in ("spf", "dkim", "dmarc", "rate"):
         # copies: the demo's daemons run as nobody, who may not enter every tree
         shutil.copy(lab_gatepost.binary(other), lab.path(build, "real-" + other))
         shutil.copy(lab_gatepost.binary(other), lab.path(build, "bin", "gatepost-" + other))
