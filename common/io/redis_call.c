@@ -81,7 +81,7 @@ gp_redis_caller_restarts(struct gp_redis_caller *s)
 	pthread_mutex_lock(&s->lock);
 	n = s->restarts;
 	pthread_mutex_unlock(&s->lock);
-	return n;
+	return n + gp_redis_pool_changes(s->pool);
 }
 
 void

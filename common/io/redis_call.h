@@ -33,8 +33,9 @@ void gp_redis_caller_free(struct gp_redis_caller *s); /* NULL is allowed */
 /* gp_redis_caller_use_callers_clock - for tests: the script gets now_ms. */
 void gp_redis_caller_use_callers_clock(struct gp_redis_caller *s);
 
-/* gp_redis_caller_restarts - how often the server had lost the script: it was
- * started anew, or another took its place. */
+/* gp_redis_caller_restarts - grows when the server was started anew, or another
+ * took its place: it had lost the script, or has another run id (where other
+ * relays have loaded the script again). */
 unsigned gp_redis_caller_restarts(struct gp_redis_caller *s);
 
 /* gp_redis_caller_describe - "server URL", and "trouble SENTENCE" when there

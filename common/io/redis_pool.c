@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RUN_ID_TEXT 40 /* octets */
+
 struct gp_redis_pool {
 	struct gp_redis_url url;
 	struct gp_redis_host *host;
@@ -21,6 +23,8 @@ struct gp_redis_pool {
 	size_t idle_n;
 	size_t open_n;       /* idle, in use, or being opened */
 	unsigned generation; /* of connections; older ones are closed */
+	char run_id[RUN_ID_TEXT + 1]; /* of the server; "": not known */
+	unsigned changes;             /* of it */
 };
 
 /* A connection in use. */
@@ -124,9 +128,44 @@ choose(const struct gp_redis_pool *p, struct gp_redis_wire *w,
 	return rc;
 }
 
+static void
+note_run_id(struct gp_redis_pool *p, const char *run_id)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->run_id[0] != '\0' && memcmp(p->run_id, run_id, RUN_ID_TEXT) != 0)
+		p->changes++;
+	memcpy(p->run_id, run_id, RUN_ID_TEXT);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Who may not ask that, or asks what does not know it, goes without. */
 static enum gp_rc
-log_in(const struct gp_redis_pool *p, struct gp_redis_wire *w,
-    int64_t deadline_us, struct gp_err *err)
+identify(struct gp_redis_pool *p, struct gp_redis_wire *w, int64_t deadline_us,
+    struct gp_arena *arena, struct gp_err *err)
+{
+	static const char label[] = "\nrun_id:";
+	const struct gp_redis_reply *r;
+	struct gp_buf command;
+	const char *at = NULL;
+	enum gp_rc rc;
+
+	gp_buf_init(&command, 64);
+	gp_redis_command(&command, 2);
+	gp_redis_word(&command, GP_STR("INFO"));
+	gp_redis_word(&command, GP_STR("server"));
+	rc = gp_redis_wire_ask(w, gp_buf_str(&command), deadline_us, arena, &r,
+	    err);
+	gp_buf_clear(&command);
+	if (rc == GP_OK && r->kind == GP_REDIS_TEXT)
+		at = strstr(r->text.p, label);
+	if (at != NULL && strlen(at) >= strlen(label) + RUN_ID_TEXT)
+		note_run_id(p, at + strlen(label));
+	return rc;
+}
+
+static enum gp_rc
+log_in(struct gp_redis_pool *p, struct gp_redis_wire *w, int64_t deadline_us,
+    struct gp_err *err)
 {
 	struct gp_arena *arena = gp_arena_new();
 	enum gp_rc rc = GP_OK;
@@ -135,6 +174,8 @@ log_in(const struct gp_redis_pool *p, struct gp_redis_wire *w,
 		rc = authenticate(p, w, deadline_us, arena, err);
 	if (rc == GP_OK && p->url.number != 0)
 		rc = choose(p, w, deadline_us, arena, err);
+	if (rc == GP_OK)
+		rc = identify(p, w, deadline_us, arena, err);
 	gp_arena_free(arena);
 	return rc;
 }
@@ -258,6 +299,17 @@ is_elsewhere(const struct gp_redis_reply *r)
 		if (strstr(r->text.p, words[i]) != NULL)
 			return true;
 	return false;
+}
+
+unsigned
+gp_redis_pool_changes(struct gp_redis_pool *p)
+{
+	unsigned n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->changes;
+	pthread_mutex_unlock(&p->lock);
+	return n;
 }
 
 enum gp_rc

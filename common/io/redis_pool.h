@@ -27,6 +27,10 @@ struct gp_redis_pool;
 struct gp_redis_pool *gp_redis_pool_new(const struct gp_redis_url *url);
 void gp_redis_pool_free(struct gp_redis_pool *p); /* NULL is allowed */
 
+/* gp_redis_pool_changes - how often a new connection led to another server, or
+ * to one that had been started anew, as its run id tells. */
+unsigned gp_redis_pool_changes(struct gp_redis_pool *p);
+
 /*
  * gp_redis_pool_ask - one command, one reply, which may be an error.
  * GP_TEMP: none; the command may have been carried out all the same.

@@ -434,7 +434,7 @@ store_redis_login_is_as_the_operator_says(void **state)
 	/* what the manual says that it may do */
 	redis_lab_tell(&lab,
 	    "ACL SETUSER gate on >geheim:2 ~{gatepost}* +evalsha +script|load "
-	    "+time +get +set +del +scan +select",
+	    "+time +get +set +del +scan +select +info",
 	    "+OK");
 	redis_lab_tell(&lab,
 	    "ACL SETUSER default >geheim-1 resetpass >geheim-1", "+OK");

@@ -153,6 +153,35 @@ store_redis_restart_without_a_file_begins_anew(void **state)
 	redis_lab_close(&other);
 }
 
+/* Who comes second finds the script there again. */
+static void
+store_redis_restart_is_noticed_by_each_relay(void **state)
+{
+	struct redis_lab other;
+	struct gp_store_backend store[2];
+	unsigned before;
+
+	(void)state;
+	redis_lab_open(&other, "");
+	for (size_t i = 0; i < ROWS(store); i++) {
+		store[i] = open_url(other.url, LONG_MS);
+		assert_charged(&store[i], "a", (double)i + 1);
+		assert_int_equal(store[i].ops->restarts(store[i].self), 0);
+	}
+	redis_lab_kill(&other);
+	redis_lab_resume(&other);
+	for (size_t i = 0; i < ROWS(store); i++) {
+		assert_charged(&store[i], "a", (double)i + 1);
+		before = store[i].ops->restarts(store[i].self);
+		assert_true(before > 0);
+		assert_charged(&store[i], "b", (double)i + 1);
+		assert_int_equal(store[i].ops->restarts(store[i].self), before);
+	}
+	for (size_t i = 0; i < ROWS(store); i++)
+		store[i].ops->close(store[i].self);
+	redis_lab_close(&other);
+}
+
 struct sender {
 	pthread_t thread;
 	const struct gp_store_backend *store;
@@ -383,13 +412,15 @@ swallow(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	char bytes[4096];
 
-	while (poll(&p, 1, 40) == 1 && recv(fd, bytes, sizeof(bytes), 0) > 0)
+	while (poll(&p, 1, 20) == 1 && recv(fd, bytes, sizeof(bytes), 0) > 0)
 		continue;
 }
 
 static void
 serve(const struct impostor *im, int fd)
 {
+	swallow(fd); /* INFO, which need not be known */
+	(void)send(fd, "-ERR\r\n", 6, MSG_NOSIGNAL);
 	swallow(fd);
 	if (im->reply != NULL) {
 		(void)send(fd, im->reply, strlen(im->reply), MSG_NOSIGNAL);
@@ -528,6 +559,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(store_redis_restart_costs_no_call_and_no_count),
 		TEST(store_redis_restart_without_a_file_begins_anew),
+		TEST(store_redis_restart_is_noticed_by_each_relay),
 		TEST(store_redis_killed_in_the_middle_loses_no_charge),
 		TEST(store_redis_late_reply_is_nobodys),
 		TEST(store_redis_forgotten_script_is_loaded_again),
