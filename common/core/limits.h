@@ -27,7 +27,7 @@
 #define GP_SPF_RECORD_MAX   4096 /* a TXT record that we evaluate, bytes */
 #define GP_SPF_RECORD_TERMS 256  /* terms of one record that we read */
 #define GP_SPF_EXPLAIN_MAX  400  /* explanation text after expansion, bytes */
-#define GP_EGRESS_MAX        32   /* addresses that preflight checks */
+#define GP_EGRESS_MAX       32   /* addresses that preflight checks */
 #define GP_SPF_TIMEOUT_S    20   /* RFC 7208 4.6.4 */
 
 /* -- DNS --------------------------------------------------------------- */
