@@ -89,7 +89,7 @@ next_share(struct gp_str *rest, struct share *out, int *code)
 {
 	struct gp_str value;
 
-	if (rest->n == 0)
+	if (rest->p == NULL)
 		return false;
 	value = gp_str_split(rest, ',');
 	out->provider = gp_str_split(&value, '=');
@@ -98,6 +98,37 @@ next_share(struct gp_str *rest, struct share *out, int *code)
 		return true;
 	*code = ctl_usage("--mix: expected PROVIDER=PERCENT,...");
 	return false;
+}
+
+static bool
+is_provider(const struct gp_policy *block, struct gp_str name)
+{
+	const struct gp_providers *all =
+	    &gp_config_globals(block->config)->providers;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (gp_str_eq(name, gp_str(all->v[i].name)))
+			return true;
+	return gp_str_eq(name, GP_STR("other"));
+}
+
+static int
+check_mix(const struct plan *plan)
+{
+	struct gp_str rest = plan->mix;
+	struct share share = { .percent = 0 };
+	uint64_t sum = 0;
+	int code = 0;
+
+	while (code == 0 && next_share(&rest, &share, &code)) {
+		sum += share.percent;
+		if (!is_provider(plan->block, share.provider))
+			code = ctl_usage("--mix: %.*s: no such provider",
+			    GP_STR_ARG(share.provider));
+	}
+	if (code == 0 && sum > 100)
+		code = ctl_usage("--mix: expected 100 percent at most");
+	return code;
 }
 
 static unsigned
@@ -126,7 +157,8 @@ print_share(const struct plan *plan, const struct share *share)
 static int
 print_volume(const struct plan *plan)
 {
-	struct gp_str rest = plan->mix.n == 0 ? GP_STR("other=100") : plan->mix;
+	struct gp_str rest =
+	    plan->mix.p == NULL ? GP_STR("other=100") : plan->mix;
 	struct share share = { .percent = 0 };
 	unsigned last = 0;
 	bool never = false;
@@ -138,8 +170,6 @@ print_volume(const struct plan *plan)
 		never = never || day == 0;
 		last = day > last ? day : last;
 	}
-	if (code != 0)
-		return code;
 	if (never)
 		(void)printf("the whole list never fits into one day\n");
 	else
@@ -161,9 +191,11 @@ read_plan(struct plan *plan, int argc, char **argv)
 			return ctl_usage("--volume: expected a number from 1 "
 					 "to 1000000000");
 	}
-	return argc % 2 == 0
+	if (argc % 2 != 0)
+		return ctl_usage("%s: a value is missing", argv[argc - 1]);
+	return plan->mix.p == NULL || plan->volume > 0
 	           ? 0
-	           : ctl_usage("%s: a value is missing", argv[argc - 1]);
+	           : ctl_usage("--mix: expected --volume beside it");
 }
 
 static int
@@ -191,8 +223,10 @@ plan_warmup(const struct ctl *ctl, int argc, char **argv)
 		    "gatepost: %s: no domain block is for it\n", domain);
 		code = 1;
 	} else {
-		print_table(plan.block);
-		if (plan.volume > 0)
+		code = check_mix(&plan);
+		if (code == 0)
+			print_table(plan.block);
+		if (code == 0 && plan.volume > 0)
 			code = print_volume(&plan);
 	}
 	gp_config_unref(config);

@@ -66,9 +66,16 @@ def usage(conf, _f):
             ("--volume -5", ["from 1 to 1000000000"], (*plan, "young.example", "--volume", "-5"))):
         out = failed("usage: " + what, USAGE, ["see gatepost --help", *words], *args)
         tap.equal(out, "", "usage: %s: nothing on standard output" % what)
-    for mix in ("google", "google=", "google=101", "google=x", "=50", "google=50,", "google=50;other=50", "google=50,,other=50"):
-        failed("usage: --mix " + mix, USAGE, ["--mix: expected PROVIDER=PERCENT,..."],
-               *plan, "young.example", "--volume", "500", "--mix", mix)
+    for mix, words in (
+            *((m, "--mix: expected PROVIDER=PERCENT,...") for m in (
+                "", "google", "google=", "google=101", "google=x", "=50", "google=50,", "google=50;other=50",
+                "google=50,,other=50")),
+            ("google=50,gogle=50", "--mix: gogle: no such provider"),
+            ("google=60,other=60", "--mix: expected 100 percent at most")):
+        out = failed("usage: --mix '%s'" % mix, USAGE, [words],
+                     *plan, "young.example", "--volume", "500", "--mix", mix)
+        tap.equal(out, "", "usage: --mix '%s': nothing on standard output" % mix)
+    failed("usage: --mix without --volume", USAGE, ["--volume"], *plan, "young.example", "--mix", "google=50")
     for word, want in (("--help", "usage: gatepost "), ("--version", "gatepost ")):
         code, out, err = tool(word, build=BUILD)
         tap.ok((code, err) == (0, "") and out.startswith(want), word + ": exit 0, on standard output", out + err)
