@@ -29,7 +29,8 @@ get(struct gp_lmdb_env *env, struct gp_store_time *t, struct gp_str *sweep_at)
 
 	memset(t, 0, sizeof(*t));
 	if (gp_lmdb_get(env, clock_key(), &value) != GP_OK ||
-	    value.n < SUM_BYTES + TIME_BYTES)
+	    value.n < SUM_BYTES + TIME_BYTES ||
+	    value.n > SUM_BYTES + TIME_BYTES + GP_STORE_KEY_BYTES)
 		return GP_NONE;
 	memcpy(&sum, value.p, SUM_BYTES);
 	if (sum !=

@@ -118,7 +118,7 @@ write_cell(struct lmdb *l, const struct gp_store_now *now,
 		.level = cell->meter.level,
 		.gone_ms = gp_time_min(cell->empty_ms, cell->until_ms),
 	};
-	uint8_t bytes[GP_STORE_VALUE_BYTES];
+	uint8_t bytes[GP_STORE_VALUE_FEW];
 	struct key key;
 	const struct gp_str k = cell_key(cell, &key);
 
@@ -138,7 +138,7 @@ static void
 make_room(struct lmdb *l, const struct gp_store_now *now, size_t added)
 {
 	const struct gp_lmdb_use use = gp_lmdb_use(l->env);
-	struct gp_store_need need = { .entries = 0 };
+	struct gp_store_need need = { .added = added };
 
 	if (gp_lmdb_is_over(l->env))
 		need.entries = added + 1;

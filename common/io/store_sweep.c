@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_FEW  4
+#define LOOK_FEW  8
 #define LOOK_MANY 64
 #define LOOKS     4
 #define GONE_ONCE 16 /* of LOOK_MANY, when they are still worth something */
@@ -187,11 +187,12 @@ gp_store_sweep(struct gp_store_sweep *s, struct gp_lmdb_env *env,
     int64_t now_ms, struct gp_store_need need)
 {
 	struct look l = { .env = env, .now_ms = now_ms };
+	const size_t look = 2 + 2 * need.added;
 	struct seen few[LOOK_FEW];
 
 	if (need.entries == 0) {
 		l.seen = few;
-		look_at(&l, s, LOOK_FEW);
+		look_at(&l, s, look < LOOK_FEW ? look : LOOK_FEW);
 		sweep_few(&l);
 		return;
 	}

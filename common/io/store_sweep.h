@@ -27,12 +27,14 @@ struct gp_str gp_store_sweep_at(const struct gp_store_sweep *s);
 void gp_store_sweep_set(struct gp_store_sweep *s, struct gp_str at);
 
 struct gp_store_need {
+	size_t added;      /* entries that may come */
 	size_t entries;    /* so many should go; 0: none needs to */
 	bool at_any_price; /* also what will be of use for long */
 };
 
 /*
- * gp_store_sweep - delete what is too old or damaged of the next few entries.
+ * gp_store_sweep - delete what is too old or damaged of the next few entries:
+ * two, and two for each that may come, so that it is faster than what comes.
  * When some should go: of more entries what is worth nothing any more, or will
  * be soon; how soon grows while too little is found.
  */

@@ -4,6 +4,7 @@
 #include "base/siphash.h"
 #include "base/time.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Version, sum, at, until; of a meter also its level and when it is empty. */
@@ -17,25 +18,33 @@ struct meter_body {
 	int64_t gone_ms;
 };
 
-_Static_assert(GP_STORE_VALUE_BYTES >= HEAD_BYTES + GP_STORE_NOTE_MAX &&
-		   GP_STORE_VALUE_BYTES >=
-		       HEAD_BYTES + sizeof(struct meter_body),
+_Static_assert(GP_STORE_VALUE_BYTES == HEAD_BYTES + GP_STORE_NOTE_MAX &&
+		   GP_STORE_VALUE_FEW == HEAD_BYTES + sizeof(struct meter_body),
     "every value fits");
 
 /* The seed is no secret: it tells octets of ours from others by accident. */
 uint32_t
 gp_store_sum(struct gp_str key, const void *p, size_t n)
 {
-	uint64_t seed[2] = { UINT64_C(0x73746f7265203120),
+	const uint64_t seed[2] = { UINT64_C(0x73746f7265203120) ^ key.n,
 		UINT64_C(0x67617465706f7374) };
+	char both[GP_STORE_KEY_BYTES + GP_STORE_VALUE_FEW];
+	uint64_t digest;
 
-	seed[0] = gp_siphash(seed, key.p, key.n);
-	return (uint32_t)gp_siphash(seed, p, n);
+	if (n > GP_STORE_VALUE_FEW) {
+		digest = gp_siphash(seed, p, n);
+		p = &digest;
+		n = sizeof(digest);
+	}
+	assert(key.n + n <= sizeof(both));
+	memcpy(both, key.p, key.n);
+	memcpy(both + key.n, p, n);
+	return (uint32_t)gp_siphash(seed, both, key.n + n);
 }
 
 size_t
 gp_store_value_encode(struct gp_str key, const struct gp_store_value *v,
-    uint8_t out[GP_STORE_VALUE_BYTES])
+    uint8_t *out)
 {
 	const struct meter_body meter = { v->level, v->gone_ms };
 	size_t n = HEAD_BYTES;
@@ -62,7 +71,8 @@ is_whole(struct gp_str key, struct gp_str value)
 {
 	uint32_t sum;
 
-	if (key.n < 2 || value.n < HEAD_BYTES || value.p[0] != VERSION)
+	if (key.n < 2 || key.n > GP_STORE_KEY_BYTES || value.n < HEAD_BYTES ||
+	    value.n > GP_STORE_VALUE_BYTES || value.p[0] != VERSION)
 		return false;
 	memcpy(&sum, value.p + SUM_AT, sizeof(sum));
 	return sum == gp_store_sum(key, value.p + BODY_AT, value.n - BODY_AT);

@@ -23,7 +23,8 @@
 #define GP_STORE_KEY_NOTE  'n'
 
 #define GP_STORE_KEY_BYTES   (1 + GP_CHARGE_KEY_MAX)
-#define GP_STORE_VALUE_BYTES (29 + GP_STORE_NOTE_MAX)
+#define GP_STORE_VALUE_BYTES (21 + GP_STORE_NOTE_MAX)
+#define GP_STORE_VALUE_FEW   37 /* of a meter or a mark */
 
 struct gp_store_value {
 	int64_t at_ms;    /* last use; of a meter, the time of its level */
@@ -33,9 +34,10 @@ struct gp_store_value {
 	struct gp_str note;
 };
 
-/* gp_store_value_encode - into `out`; returns how many octets. */
+/* gp_store_value_encode - into `out`, where there is room for its kind; returns
+ * how many octets. */
 size_t gp_store_value_encode(struct gp_str key, const struct gp_store_value *v,
-    uint8_t out[GP_STORE_VALUE_BYTES]);
+    uint8_t *out);
 
 /* gp_store_value_decode - `note` is borrowed.  GP_NONE: no value of this key.
  */

@@ -190,7 +190,7 @@ store_lmdb_forgets_in_passing(void **state)
 	for (unsigned i = 0; i < 500; i++)
 		assert_int_equal(charge_new(s, START_MS, i), GP_OK);
 	assert_true(keys(s) >= 8000);
-	for (unsigned i = 0; i < 3000; i++)
+	for (unsigned i = 0; i < 6000; i++)
 		assert_int_equal(store_lmdb_lab_charge(s,
 				     START_MS + 40 * LAB_DAY_MS, &c, 1),
 		    GP_OK);
