@@ -24,6 +24,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FAILURES_MOST 3
 #define OPEN_MS       5000
@@ -64,7 +65,7 @@ open_main(const struct gp_store_options *o, struct gp_store_backend *out,
 	}
 	if (strcmp(o->where, "lmdb") == 0)
 		return gp_store_lmdb_open(o->directory, o->max_bytes, out, err);
-	if (strncmp(o->where, "redis", 5) == 0)
+	if (strncasecmp(o->where, "redis", 5) == 0)
 		return gp_store_redis_open(o->where, o->password_file,
 		    o->timeout_ms, out, err);
 	return gp_fail(err, GP_PERM,

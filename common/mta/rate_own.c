@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define METERS_SHOWN 1000
 
@@ -16,7 +17,7 @@
 static bool
 is_redis(const char *where)
 {
-	return strncmp(where, "redis", 5) == 0;
+	return strncasecmp(where, "redis", 5) == 0;
 }
 
 /* Two that are not redis and of one kind are the same place. */
