@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """What the documents tell an operator to type is typed: the set-up of
-gatepost-dkim(8) and of the README leads to mail whose signature verifies."""
+gatepost-dkim(8) and of the README leads to mail whose signature verifies, and
+every daemon takes the policies that are shown as examples."""
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -124,6 +126,37 @@ def by_the_readme(lab):
     tap.equal(answer.action, "reject", "README: nobody else may use the domain")
 
 
+def shown_policies():
+    """(place, text) of the examples that are a whole policy."""
+    limits = document("README.md").split("## Limit what leaves\n")[1].split("\n## ")[0]
+    yield "README", "\n".join(l[4:] for l in limits.splitlines() if l.startswith("    ") or not l)
+    for page in ("gatepost-rate.8", "gatepost.conf.5"):
+        text = document("packaging", "man", page + ".scd")
+        example = re.split(r"\n# [A-Z]+\n", text.split("# EXAMPLE\n")[1])[0]
+        yield page, next(b for b in re.findall(r"^```\n(.*?)^```$", example, re.M | re.S)
+                         if "limit " in b)
+
+
+def accepted_examples(lab):
+    """The keys that an example names are there."""
+    for place, text in shown_policies():
+        etc = lab.path(place)
+        os.makedirs(etc + "/keys")
+        os.mkdir(etc + "/policy.d")
+        for file, more in re.findall(r'file = "(keys/[^"]+)"([^}]*)', text):
+            kind = "ed25519" if "ed25519" in more else "rsa"
+            path = lab.write("%s/%s" % (place, file), lab_dkim.Key(kind).pem.decode())
+            os.chmod(path, 0o600)
+        shutil.copy(os.path.join(lab_base.ROOT, "packaging", "etc", "policy.d", "providers.conf"),
+                    etc + "/policy.d")
+        conf = lab.write(place + "/gatepost.conf", text)
+        for name in ("spf", "dkim", "dmarc", "rate"):
+            out = subprocess.run([lab_gatepost.binary(name, "asan"), "--config", conf, "--check"],
+                                 capture_output=True, text=True, timeout=60)
+            tap.equal((out.returncode, out.stderr), (0, ""),
+                      "%s: gatepost-%s takes its policy" % (place, name))
+
+
 def main():
     why = lab_dkim.why_not() or (None if dns else "python3-dnspython is not installed")
     if why:
@@ -131,6 +164,7 @@ def main():
     with lab_base.Lab() as lab:
         tap.run("by the manual", by_the_manual, lab)
         tap.run("by the README", by_the_readme, lab)
+        tap.run("examples", accepted_examples, lab)
     tap.done()
 
 
