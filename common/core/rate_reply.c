@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_S INT64_C(86400)
+#define DAY_S    INT64_C(86400)
+#define UTC_TEXT 32
 
 /* Without 0, O, 1 and I. */
 static const char ref_letters[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -39,15 +40,16 @@ gp_rate_ref_valid(struct gp_str ref)
 
 /* -- words ------------------------------------------------------------- */
 
-const char *
-gp_rate_utc(int64_t s, char out[GP_RATE_UTC_TEXT])
+/* "2026-11-22T12:41:00Z" of seconds since 1970. */
+static const char *
+utc_text(int64_t s, char out[UTC_TEXT])
 {
 	const unsigned of_day = (unsigned)(s % DAY_S);
 	struct gp_buf b;
 
-	gp_buf_init(&b, GP_RATE_UTC_TEXT);
+	gp_buf_init(&b, UTC_TEXT);
 	gp_form_write_date(s - of_day, &b); /* in quotes */
-	(void)snprintf(out, GP_RATE_UTC_TEXT, "%.10sT%02u:%02u:%02uZ",
+	(void)snprintf(out, UTC_TEXT, "%.10sT%02u:%02u:%02uZ",
 	    gp_buf_cstr(&b) + 1, of_day / 3600, of_day / 60 % 60, of_day % 60);
 	gp_buf_clear(&b);
 	return out;
@@ -114,10 +116,10 @@ wait_s(const struct gp_rate_refusal *r)
 static const char *
 until(const struct gp_rate_refusal *r, struct gp_arena *arena)
 {
-	char utc[GP_RATE_UTC_TEXT];
+	char utc[UTC_TEXT];
 
 	return gp_arena_printf(arena, "retry after %s (%lld s)",
-	    gp_rate_utc(r->now_s + wait_s(r), utc), (long long)wait_s(r));
+	    utc_text(r->now_s + wait_s(r), utc), (long long)wait_s(r));
 }
 
 struct gp_verdict
@@ -179,11 +181,11 @@ gp_rate_note(const struct gp_rate_refusal *r,
     const struct gp_rate_sender *sender, struct gp_buf *out)
 {
 	const struct gp_rate_item *item = r->item;
-	char utc[GP_RATE_UTC_TEXT];
+	char utc[UTC_TEXT];
 	char ip[GP_IP_TEXT];
 
 	gp_buf_addf(out, "reference %s\nat %s\n", r->ref,
-	    gp_rate_utc(r->now_s, utc));
+	    utc_text(r->now_s, utc));
 	if (item->limit != NULL)
 		gp_buf_addf(out, "limit %s of %s\ncounts %s\n",
 		    item->limit->name, item->block,
@@ -199,7 +201,7 @@ gp_rate_note(const struct gp_rate_refusal *r,
 	gp_buf_addf(out, "asked_for %.0f\nwait_s %lld\n", r->charge->cost,
 	    (long long)wait_s(r));
 	gp_buf_addf(out, "retry_after %s\n",
-	    gp_rate_utc(r->now_s + wait_s(r), utc));
+	    utc_text(r->now_s + wait_s(r), utc));
 	gp_buf_addf(out, "client %s\n", gp_ip_format(&sender->client, ip));
 	note_value(out, "login", sender->login);
 	note_value(out, "sender", sender->address);

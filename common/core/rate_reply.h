@@ -57,8 +57,4 @@ gp_rate_verdict(const struct gp_rate_refusal *r, struct gp_arena *arena);
 void gp_rate_note(const struct gp_rate_refusal *r,
     const struct gp_rate_sender *sender, struct gp_buf *out);
 
-/* gp_rate_utc - "2026-11-22T12:41:00Z" of seconds since 1970. */
-#define GP_RATE_UTC_TEXT 32
-const char *gp_rate_utc(int64_t s, char out[GP_RATE_UTC_TEXT]);
-
 #endif
