@@ -241,7 +241,7 @@ def application(tap, p):
 
 def local_mail(tap, p):
     drop = os.path.join(p.postfix.dir, "spool", "maildrop")
-    idents = [p.ident() for _ in range(2)]
+    idents, begin = [p.ident() for _ in range(2)], time.monotonic()
     for ident in idents:
         done = p.postfix.sendmail("cron@local.example", people(3),
                                   "X-Lab-Id: %s\n%s" % (ident, LETTER % "local.example"))
@@ -251,12 +251,11 @@ def local_mail(tap, p):
     tap.ok(line, "sendmail: the second is deferred", p.rate.log.all[-3:])
     tap.ok(os.listdir(drop), "sendmail: it stays in the maildrop")
     first = p.sink.wait(idents[0])
-    begin = time.monotonic()
     tap.equal(sorted(first.rcpts if first else []), people(3), "sendmail: the first has left")
-    tap.equal(p.sink.of(idents[1]), [], "sendmail: the second has not")
-    tap.ok(p.sink.wait(idents[1], 20), "sendmail: it leaves by itself")
-    tap.ok(time.monotonic() - begin > 3, "sendmail: when its time has come", time.monotonic() - begin)
-    tap.equal(os.listdir(drop), [], "sendmail: and nothing is left behind")
+    tap.ok(p.sink.wait(idents[1], 30), "sendmail: the second leaves by itself")
+    took = time.monotonic() - begin
+    tap.ok(took >= 5, "sendmail: when its time has come", took)
+    lab_base.wait_until(lambda: not os.listdir(drop), 5, "sendmail: nothing is left behind")
     log = p.postfix.log()
     tap.ok(re.search(r"cleanup.*milter-reject: END-OF-MESSAGE from localhost", log)
            and not re.search(r"cleanup.*milter-reject: RCPT", log), "sendmail: never refused at RCPT")
