@@ -52,6 +52,10 @@ def blocks(key):
         "unfit": {"preflight": {"mode": "enforce", "require": ["subject"], "else": "reject"}},
         "watched": block([("pace", limit("2/" + DAY, "domain", "messages", mode="monitor"))]),
         "logged": block([("pace", limit("2/" + DAY, "domain", over="log"))]),
+        "firm": block([("pace", limit("1/" + DAY, "domain", "messages", over="reject"))]),
+        "heavy": block([("pace", limit("10000/" + DAY, "domain", "bytes"))]),
+        "list": block([("pace", limit("2/" + DAY, "sender", "unique-recipients"))]),
+        "author": block([("pace", limit("1/" + DAY, "domain"))]),
         "prov": block([("pace", limit("100/" + DAY, "provider"))]),
         "young": {("warmup", "cloud"): {"first-day": 5}},
     }.items()}
@@ -82,10 +86,9 @@ class Place(lab_ledger.Ledger):
             main="transport_maps = inline:{ {special.example=special:[127.0.0.1]:%d} }\n" % self.sink.port,
             services="special unix - - n - - smtp\n")
 
-    def settings(self, **more):
-        return rate_fixture.settings(self.dns, **dict(
-            {"rate": {"login-limit": ["30/" + DAY], "contact": "help@lab.example"}},
-            **more), **{}) | PROVIDERS | blocks({"file": KEY})
+    def settings(self):
+        rate = {"login-limit": ["30/" + DAY], "contact": "help@lab.example"}
+        return rate_fixture.settings(self.dns, rate=rate) | PROVIDERS | blocks({"file": KEY})
 
     def milters(self, chain):
         return ",".join("unix:" + self.daemons[name].socket for name in chain)
@@ -224,8 +227,8 @@ def another_mta(tap, p):
     message = p.delivered(posted)
     tap.equal(sorted(message.rcpts if message else []), sorted(rcpts[:2] + rcpts[3:]),
               "an MTA: the others get the mail")
-    tap.equal((p.level("peer.example/pace/86400/rcpt-domain=full"), p.level("peer.example/pace/86400/rcpt-domain=open")),
-              (2, 1), "an MTA: counted is what left")
+    tap.equal([p.level("peer.example/pace/86400/rcpt-domain=" + d) for d in ("full", "open")], [2, 1],
+              "an MTA: counted is what left")
 
 
 def application(tap, p):
@@ -237,6 +240,24 @@ def application(tap, p):
     tap.equal(p.level("app.example/"), 2, "an application: of what was refused, nothing is counted")
     tap.equal(p.submit("bob", "app.example", rcpts=rcpts[3:]).last.code, 250,
               "an application: so the other recipient has room")
+
+
+def kinds(tap, p):
+    """What else can be counted, and what else can be done."""
+    posted = [p.relay("firm.example", login="ann") for _ in range(2)]
+    tap.equal(posted[0].last.code, 250, "over = reject: the first passes")
+    tap.match(r"^550 5\.7\.1 message rate exceeded \(1/1d, limit pace\); contact help@lab\.example \[\w{10}\]$",
+              posted[1].last.line, "over = reject: 550 5.7.1 without a time")
+    heavy = [p.relay("heavy.example", extra="X-Filler: %s\r\n" % ("x" * 900) * 8) for _ in range(2)]
+    tap.equal([answers(m) for m in heavy], [([250], 250), ([250], 451)], "bytes: an MTA hears it at the end")
+    tap.match(r"^451 4\.7\.1 byte rate exceeded \(10000/1d, limit pace\)", heavy[1].last.line, "bytes: the reply")
+    tap.ok(7200 < p.level("heavy.example/") < 8200, "bytes: those of the one that left are counted")
+    codes = [p.relay("list.example", rcpts=["%s@receiver.example" % who]).last.code for who in "aababca"]
+    tap.equal(codes, [250] * 5 + [450, 250], "unique recipients: who has come before is free")
+    by = [p.relay("peer.example", sender="m@far.example", author="author.example", rcpts=people(n, "au.example"))
+          for n in (1, 2)]
+    tap.equal([answers(m) for m in by], [([250], 250), ([250] * 2, 451)],
+              "the block of From: an MTA hears of its limit at the end")
 
 
 def local_mail(tap, p):
@@ -385,7 +406,8 @@ def warmup(tap, p):
     tap.equal(posted.last.code, 250, "warm-up: the five of the first day pass")
     posted = p.submit("prov", "young.example", rcpts=people(1, "hosted.example"))
     tap.match(r"^451 4\.3\.2 delivery to cloud is being slowed while young\.example warms up \(5 recipients today\); "
-              r"retry after \d{4}-\d\d-\d\dT00:00:00Z \(\d+ s\)", posted.last.line, "warm-up: the sixth is for tomorrow")
+              r"retry after \d{4}-\d\d-\d\dT00:00:00Z \(\d+ s\)", posted.last.line,
+              "warm-up: the sixth is for tomorrow")
     told = rate_fixture.why(p.rate, Promise(posted.last.line).ref)
     tap.equal((told.get("warmup"), told.get("cap_today")), ("young.example to cloud", "5"), "warm-up: `rate why`")
     rest = [p.submit("prov", "young.example", rcpts=people(1, d)).last.code
@@ -403,7 +425,7 @@ def main():
     tap = lab_tap.Tap()
     with lab_base.Lab("postfixrate") as lab:
         p = Place(lab)
-        for test in (exactly_twenty, hijacked, headroom, another_mta, application, local_mail, refunds,
+        for test in (exactly_twenty, hijacked, headroom, another_mta, application, kinds, local_mail, refunds,
                      null_sender, senders, monitor, providers, warmup):
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)

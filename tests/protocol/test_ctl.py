@@ -96,7 +96,8 @@ def plans(conf, _f):
     tap.match("other .*not warmed up", out, "a plan: who is not warmed up")
     tap.equal(tool(*plan, "News.Young.Example.", build=BUILD)[:2], (0, out), "a plan for a name below, in any case")
     code, out, err = tool(*plan, "table.example", build=BUILD)
-    tap.equal((row(out, "google"), row(out, "other")), (GOOGLE_TABLE, OTHER_TABLE), "a plan: the table that is built in")
+    tap.equal((row(out, "google"), row(out, "other")), (GOOGLE_TABLE, OTHER_TABLE),
+              "a plan: the table that is built in")
     for what, volume, mix, want, lines in (
             # 60 % of 1000 is 600: 100, 200, 400, 800 on day 4; 1 % is 10: day 2
             ("a mix", 1000, "google=60,slow=1", 0,
@@ -115,14 +116,16 @@ def plans(conf, _f):
     code, out, err = tool(*plan, "table.example", "--volume", "100", build=BUILD)
     tap.equal((code, [" ".join(l.split()) for l in out.splitlines()[-2:]]),
               (0, ["other 100 a day: from day 3 on", "the whole list fits from day 3 on"]), "a plan: without a mix")
-    failed("a plan for a domain that has no block", NONE, ["foreign.example", "no domain block"], *plan, "foreign.example")
+    failed("a plan for a domain that has no block", NONE, ["foreign.example", "no domain block"],
+           *plan, "foreign.example")
 
 
 def policies(conf, _f):
     bad = conf + ".bad"
     with open(bad, "w", encoding="utf-8") as f:
         f.write("\nlimit \"pace\" { rate = { \"0/1h\" } }\n")
-    failed("a wrong policy", CONFIG, [bad + ":2: ", "limit.rate"], "--config", bad, "rate", "warmup", "plan", "a.example")
+    failed("a wrong policy", CONFIG, [bad + ":2: ", "limit.rate"],
+           "--config", bad, "rate", "warmup", "plan", "a.example")
     failed("no policy", CONFIG, [conf + ".none"], "--config", conf + ".none", "rate", "warmup", "plan", "a.example")
 
 
@@ -146,7 +149,8 @@ def questions(conf, f):
     tap.equal(tool("--runtime-dir", run, "rate", "store", build=BUILD)[0], 0, "--runtime-dir: finds the daemon")
     f.daemon.stop()
     failed("a daemon that does not run", TEMPFAIL, [f.daemon.control], *at, "rate", "store")
-    failed("a folder that is not there", TEMPFAIL, [run + "/no/rate/control.sock"], "--runtime-dir", run + "/no", "rate", "store")
+    failed("a folder that is not there", TEMPFAIL, [run + "/no/rate/control.sock"],
+           "--runtime-dir", run + "/no", "rate", "store")
 
 
 def main():

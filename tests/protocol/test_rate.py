@@ -49,12 +49,14 @@ WRONG = (
     ("a provider of nothing", 'provider "big" { }', 'provider "big": expected at least one of domains'),
     ("a provider of that name", 'provider "other" { domains = { a.example } }', '"other": provider: expected another'),
     ("a class that is none", 'domain "a.example" { class = fast }', '"fast": domain.class: expected normal'),
-    ("a warm-up for nobody", 'domain "a.example" { warmup "big" { } }', '"big": warmup: expected the name of a provider'),
+    ("a warm-up for nobody", 'domain "a.example" { warmup "big" { } }',
+     '"big": warmup: expected the name of a provider'),
     ("a warm-up that does not grow", 'domain "a.example" { warmup "all" { grow = 1 } }', '"1": warmup.grow: expected'),
     ("a warm-up that shrinks", 'domain "a.example" { warmup "all" { first-day = 9 plateau = 5 } }',
      "warmup.first-day: expected at most the plateau, 5"),
     ("a day of 25 hours", 'domain "a.example" { warmup "all" { hours = 25 } }', '"25": warmup.hours: expected'),
-    ("a warm-up that refuses", 'domain "a.example" { warmup "all" { over = reject } }', '"reject": warmup.over: expected'),
+    ("a warm-up that refuses", 'domain "a.example" { warmup "all" { over = reject } }',
+     '"reject": warmup.over: expected'),
 )
 
 
@@ -76,7 +78,8 @@ def bad_policies(lab, _f):
         tap.ok(status == CONFIG and any(l.startswith(place) and want in l for l in lines),
                "--check: %s: 78, with file and line" % what, "%r %s" % (status, lines))
     status, lines = checked(daemon, "\n".join(text for _, text, _ in WRONG[:6]))
-    tap.ok(status == CONFIG and len({l.split(": ")[1] for l in lines}) >= 6, "--check: all that is wrong at once", lines)
+    tap.ok(status == CONFIG and len({l.split(": ")[1] for l in lines}) >= 6,
+           "--check: all that is wrong at once", lines)
     status, lines = checked(daemon, lab_gatepost.policy(rate_fixture.settings()) + LIMIT % "burst = 5")
     tap.equal((status, lines), (0, []), "--check: nothing wrong: 0")
     daemon.set_policy("\n" + WRONG[7][1] + "\n")
@@ -100,7 +103,8 @@ def reloads(_lab, f):
     tap.equal((f.daemon.reload()[0], f.passes(3)), ("ok", 0), "a reload to 6: none, it is above that")
     f.daemon.set_policy("store = lmdb\nlimit { }\n")
     head, text = f.daemon.reload()
-    tap.ok(head != "ok" and "gatepost.conf:2: " in text, "a reload to a wrong policy: refused, with file and line", text)
+    tap.ok(head != "ok" and "gatepost.conf:2: " in text,
+           "a reload to a wrong policy: refused, with file and line", text)
     tap.equal(f.passes(2), 0, "and the old one stays in force")
     with miltermta.Session(f.daemon.socket) as s:
         s.connect(OURS)
@@ -126,7 +130,8 @@ def requests(_lab, f):
     tap.equal(f.daemon.request("why " + ref.lower()), (head, text), "why: in any case of letters")
     tap.ok("ann" not in text, "why: no recipient is named", text)
     for what, line, want in (
-            ("why without a word", "why", "expected a reference"), ("why of something else", "why ../../x", "expected a"),
+            ("why without a word", "why", "expected a reference"),
+            ("why of something else", "why ../../x", "expected a reference"),
             ("why of a stranger", "why 2222222222", "no refusal with that reference"),
             ("an unknown word", "pause", "unknown request")):
         head, text = f.daemon.request(line)
@@ -137,7 +142,8 @@ def requests(_lab, f):
               "meters: a name for each login, without a blank or a slash of its own")
     tap.equal(meters(f.daemon, "m/none"), {}, "meters: none begins so")
     head, text = f.daemon.request("store")
-    tap.ok(head == "ok" and text.startswith("store lmdb\n") and "state up" in text, "store: which, and that it is up", text)
+    tap.ok(head == "ok" and text.startswith("store lmdb\n") and "state up" in text,
+           "store: which, and that it is up", text)
     before = counted(f.daemon, "messages")
     f.passes(2)
     f.send(sender="<>", client=OURS, login=None)
@@ -177,11 +183,13 @@ def passwords(lab, _f):
                     "password-" + what.replace(" ", "-"))
         got = f.passes(8, login=what)
         text = f.daemon.request("store")[1]
-        tap.ok(got == n and "state " + state in text, "a password, %s: %d of 6 pass, the store is %s" % (what, n, state),
+        tap.ok(got == n and "state " + state in text,
+               "a password, %s: %d of 6 pass, the store is %s" % (what, n, state),
                "%d %s %s" % (got, text, f.daemon.log.all[-5:]))
         log = "".join(f.daemon.log.all)
         if state == "local":
-            tap.ok(re.search("WRONGPASS|NOAUTH|password|authentic", log), "a password, %s: the log says why" % what, log)
+            tap.ok(re.search("WRONGPASS|NOAUTH|password|authentic", log),
+                   "a password, %s: the log says why" % what, log)
         tap.ok("pw-" not in log + text, "a password, %s: it is nowhere" % what, log)
         f.daemon.stop()
     missing = lab_gatepost.Daemon(
