@@ -3,7 +3,7 @@
  *
  * The store is away from its first failure on, so that nothing is charged
  * there before what was charged here meanwhile.  The next call asks it again,
- * after three failures in a row one call in five seconds: one thread writes a
+ * after three failures in a row one call a second: one thread writes a
  * note for proof and settles, while the others stay local; for the last of it
  * they wait at the gate, so that it comes to an end.
  *
@@ -27,7 +27,7 @@
 #include <strings.h>
 
 #define FAILURES_MOST 3
-#define OPEN_MS       5000
+#define OPEN_MS       1000
 #define PROOF_MS      60000 /* the note of it is kept */
 
 /* Labels of the metrics. */

@@ -134,7 +134,7 @@ def in_the_middle(tap, p):
         with load.lock:
             put_off = [m.last for m in load.posted if not m.accepted]
         tap.equal(put_off, [], what + ": killed at a third, mail flows on, nobody is put off")
-        # one is back up to five seconds before the other: the limit is not to be reached then
+        # one is back up to a second before the other: the limit is not to be reached then
         p.pace = 0.4
         redis.resume()
         lab_base.wait_until(p.is_up, 30, what + ": the relays are back")
