@@ -171,6 +171,16 @@ share_of_meter(const struct gp_store_local *l, const struct gp_meter *m)
 /* -- what the store says ---------------------------------------------------
  */
 
+static double
+level_at(struct gp_meter m, const struct gp_meter_rule *rule, int64_t now_ms)
+{
+	if (m.at_ms < now_ms)
+		gp_meter_drain(&m, rule, now_ms);
+	return m.level;
+}
+
+/* An answer may be overtaken by a later one on its way here: less than is known
+ * is old, unless the store has forgotten. */
 static void
 hear(struct gp_store_local *l, int64_t now_ms, const struct gp_charge *charge,
     double level)
@@ -181,6 +191,9 @@ hear(struct gp_store_local *l, int64_t now_ms, const struct gp_charge *charge,
 		return;
 	p->rule = charge->rule;
 	p->keep_ms = charge->keep_ms;
+	if (p->doubt == l->doubt &&
+	    level_at(p->heard, &p->rule, now_ms) > level)
+		return;
 	p->heard = (struct gp_meter){ level, now_ms };
 	p->doubt = l->doubt;
 }
@@ -305,14 +318,6 @@ struct bill {
 	struct gp_charged out[BATCH];
 	size_t n;
 };
-
-static double
-level_at(struct gp_meter m, const struct gp_meter_rule *rule, int64_t now_ms)
-{
-	if (m.at_ms < now_ms)
-		gp_meter_drain(&m, rule, now_ms);
-	return m.level;
-}
 
 static void
 add_debt(struct gp_store_local *l, struct bill *b, const struct place *p,

@@ -862,6 +862,24 @@ store_that_comes_and_goes_admits_what_was_not_heard_of(void **state)
 	ASSERT_NEAR(store_double_level(store, &c), 5000);
 }
 
+static void
+store_local_keeps_what_is_later_of_two_answers(void **state)
+{
+	const struct gp_charge c = counter("a", 5000);
+	struct gp_store_local *l = gp_store_local_new(1);
+	struct gp_charged out = { .fits = true, .level = 4000 };
+
+	(void)state;
+	gp_store_local_heard(l, 0, &c, 1, &out, GP_OK);
+	out.level = 1000; /* overtaken by the other */
+	gp_store_local_heard(l, 0, &c, 1, &out, GP_OK);
+	assert_int_equal(gp_store_local_apply(l, GP_STORE_CHARGE, 0, &c, 1,
+			     &out),
+	    GP_OK);
+	ASSERT_NEAR(out.level, 4000 + c.cost);
+	gp_store_local_free(l);
+}
+
 int
 main(void)
 {
@@ -893,6 +911,8 @@ main(void)
 		TEST(store_sync_settles_what_is_owed),
 		TEST(store_that_comes_and_goes_counts_what_eight_threads_do),
 		TEST(store_that_comes_and_goes_admits_what_was_not_heard_of),
+		cmocka_unit_test(
+		    store_local_keeps_what_is_later_of_two_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
