@@ -94,6 +94,15 @@ gp_rate_label(const struct gp_rate_item *item, struct gp_arena *arena)
 
 /* -- the reply --------------------------------------------------------- */
 
+/* "google"; of "other:example.org" what the sender knows. */
+static const char *
+receiver(const struct gp_rate_item *item)
+{
+	const char *colon = strchr(item->provider, ':');
+
+	return colon == NULL ? item->provider : colon + 1;
+}
+
 static const char *
 what_happened(const struct gp_rate_item *item, struct gp_arena *arena)
 {
@@ -101,7 +110,7 @@ what_happened(const struct gp_rate_item *item, struct gp_arena *arena)
 		return gp_arena_printf(arena,
 		    "delivery to %s is being slowed while %s warms up (%lld "
 		    "recipients today)",
-		    item->provider, item->block, (long long)item->cap);
+		    receiver(item), item->block, (long long)item->cap);
 	return gp_arena_printf(arena, "%s rate exceeded (%s, limit %s)",
 	    what_is_counted(item->limit->count), rate_text(item->window, arena),
 	    item->limit->name);

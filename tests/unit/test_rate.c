@@ -363,23 +363,33 @@ reply_table(void **state)
 		const char *contact;
 		int code;
 		const char *xcode, *why, *text;
+		const char *provider; /* NULL: google */
 	} table[] = {
 		{ true, true, GP_COUNT_RECIPIENTS, GP_OVER_DEFER, NULL, 450,
 		    "4.7.1", "limit.l",
 		    "recipient rate exceeded (60/5m, limit l); retry after "
-		    "2026-11-22T12:41:00Z (60 s) [REF]" },
+		    "2026-11-22T12:41:00Z (60 s) [REF]",
+		    NULL },
 		{ true, false, GP_COUNT_MESSAGES, GP_OVER_DEFER, "help@x.test",
 		    451, "4.7.1", "limit.l",
 		    "message rate exceeded (60/5m, limit l); retry after "
-		    "2026-11-22T12:41:00Z (60 s); contact help@x.test [REF]" },
+		    "2026-11-22T12:41:00Z (60 s); contact help@x.test [REF]",
+		    NULL },
 		{ true, false, GP_COUNT_BYTES, GP_OVER_REJECT, NULL, 550,
 		    "5.7.1", "limit.l",
-		    "byte rate exceeded (60/5m, limit l) [REF]" },
+		    "byte rate exceeded (60/5m, limit l) [REF]", NULL },
 		{ false, true, 0, GP_OVER_DEFER, NULL, 450, "4.3.2",
 		    "warmup.google",
 		    "delivery to google is being slowed while news.test warms "
 		    "up (200 recipients today); retry after "
-		    "2026-11-22T12:41:00Z (60 s) [REF]" },
+		    "2026-11-22T12:41:00Z (60 s) [REF]",
+		    NULL },
+		{ false, false, 0, GP_OVER_DEFER, NULL, 451, "4.3.2",
+		    "warmup.other:x.test",
+		    "delivery to x.test is being slowed while news.test warms "
+		    "up (200 recipients today); retry after "
+		    "2026-11-22T12:41:00Z (60 s) [REF]",
+		    "other:x.test" },
 	};
 	struct gp_arena *arena = gp_arena_new();
 
@@ -388,7 +398,7 @@ reply_table(void **state)
 		const struct gp_limit_policy limit = { .name = "l",
 			.count = table[i].count,
 			.over = table[i].over };
-		const struct gp_rate_item item =
+		struct gp_rate_item item =
 		    item_of(table[i].is_limit ? &limit : NULL);
 		const struct gp_rate_refusal r = { .item = &item,
 			.wait_ms = 59001,
@@ -396,7 +406,11 @@ reply_table(void **state)
 			.ref = "REF",
 			.contact = table[i].contact,
 			.at_rcpt = table[i].at_rcpt };
-		struct gp_verdict v = gp_rate_verdict(&r, arena);
+		struct gp_verdict v;
+
+		if (table[i].provider != NULL)
+			item.provider = table[i].provider;
+		v = gp_rate_verdict(&r, arena);
 
 		assert_string_equal(v.text, table[i].text);
 		assert_int_equal(v.code, table[i].code);
