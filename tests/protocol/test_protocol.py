@@ -434,7 +434,8 @@ def many(f):
     tap.equal(f.serves(), "", "after 1000 connections mail is served")
     lab_base.wait_until(lambda: held_by(f.daemon.process.pid)[0] <= before[0] + 2, 20,
                         "the descriptors are given back")
-    tap.ok(held_by(f.daemon.process.pid)[1] <= before[1] + 40,
+    # libmilter makes workers for what waits, on a busy machine some dozens
+    tap.ok(held_by(f.daemon.process.pid)[1] <= before[1] + 200,
            "after 1000 connections there are no thousand threads",
            "%r, before %r" % (held_by(f.daemon.process.pid), before))
 
