@@ -18,7 +18,7 @@
  * Not for remote file systems, nor for processes of several PID namespaces.
  * A process has a directory open once, and does not fork while it is.
  *
- * Source:   DESIGN section 11; lmdb.h, "Restrictions/caveats".
+ * Source:   lmdb.h, "Restrictions/caveats".
  * Blocking: open, walk, age, flush and close wait for the disk, and at most
  *           three seconds for another process; append does not wait.
  * Threads:  any; nothing is bound to a thread between calls.

@@ -7,7 +7,7 @@
  * goes wrong here is told by the log and by metrics, refuses no policy and
  * changes nothing about the mail.
  *
- * Source:   DESIGN section 10; RFC 9990.
+ * Source:   RFC 9990.
  * Blocking: open, flush and close: disk.  keep does not wait, but for one
  *           message a minute while the store is not open: that one tries.
  * Threads:  any.
