@@ -270,15 +270,19 @@ def missing(f):
 def watched(f):
     """Monitor mode: the log and the record say what was done, would= what was
     not."""
+    # of two daemons in the same second the order is not that of the messages
+    def told():
+        return sum((r.result, r.disposition, r.reason) == ("fail", "none", "local_policy") and
+                   r.comment.startswith("mode is monitor; its policy is reject")
+                   for r in records(f)[0])
+    before = told()
     f.reload(mode="monitor")
     out = f.send(LETTER % "strict.example")
     log = f.log_of(out)
     tap.match("would=reject .*applied=none override=local_policy "
               'comment="mode is monitor; its policy is reject', log, "monitor: applied=none, would=reject")
     f.dmarc.stop()
-    last = records(f)[0][-1]
-    tap.equal((last.result, last.disposition, last.reason), ("fail", "none", "local_policy"),
-              "monitor: the record has what was done")
+    tap.equal(told() - before, 1, "monitor: the record has what was done")
     f.dmarc.start()
 
 
