@@ -25,20 +25,33 @@ class LabError(Exception):
     """The lab itself does not work; says nothing about what is tested."""
 
 
+# The system may give a port that was let go a second time, and two services of
+# one lab on it would be one: none is handed out twice.
+_handed_out = set()
+
+
+def _is_free(port, udp_too):
+    if port in _handed_out:
+        return False
+    if not udp_too:
+        return True
+    with socket.socket(type=socket.SOCK_DGRAM) as udp:
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
 def free_port(udp_too=False):
     """A loopback port that nobody listens on (TCP, and UDP when asked)."""
     for _ in range(50):
         with socket.socket() as tcp:
             tcp.bind(("127.0.0.1", 0))
             port = tcp.getsockname()[1]
-            if not udp_too:
+            if _is_free(port, udp_too):
+                _handed_out.add(port)
                 return port
-            with socket.socket(type=socket.SOCK_DGRAM) as udp:
-                try:
-                    udp.bind(("127.0.0.1", port))
-                    return port
-                except OSError:
-                    continue
     raise LabError("no free loopback port")
 
 
