@@ -4,6 +4,7 @@
 #include "base/base64.h"
 #include "io/crypto.h"
 #include "io/random.h"
+#include "io/secret_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,43 +33,6 @@ fail_errno(struct gp_err *err, const char *path, const char *what)
 }
 
 static enum gp_rc
-check_file(int fd, const char *path, struct gp_err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return fail_errno(err, path, "can not examine the seal key");
-	if (!S_ISREG(st.st_mode))
-		return gp_fail(err, GP_PERM,
-		    "%s: the seal key is not a regular file", path);
-	if ((st.st_mode & S_IRWXO) != 0)
-		return gp_fail(err, GP_PERM,
-		    "%s: the seal key has mode %04o, so that others can get at "
-		    "it; replace it, or: chmod 0640 %s",
-		    path, (unsigned)(st.st_mode & 07777), path);
-	return GP_OK;
-}
-
-static enum gp_rc
-read_text(int fd, const char *path, char text[FILE_READ], size_t *n,
-    struct gp_err *err)
-{
-	*n = 0;
-	while (*n < FILE_READ) {
-		ssize_t got = read(fd, text + *n, FILE_READ - *n);
-
-		if (got == 0)
-			break;
-		if (got < 0 && errno != EINTR)
-			return fail_errno(err, path,
-			    "can not read the seal key");
-		if (got > 0)
-			*n += (size_t)got;
-	}
-	return GP_OK;
-}
-
-static enum gp_rc
 decode(struct gp_str text, const char *path, struct gp_seal_key *out,
     struct gp_err *err)
 {
@@ -87,30 +51,18 @@ decode(struct gp_str text, const char *path, struct gp_seal_key *out,
 	    path, sizeof(out->bytes));
 }
 
-/* GP_NONE: no such file.  A FIFO does not block the opening. */
+/* GP_NONE: no such file. */
 static enum gp_rc
 load(const char *path, struct gp_seal_key *out, struct gp_err *err)
 {
 	char text[FILE_READ];
-	size_t n = 0;
-	enum gp_rc rc;
-	int fd = open(path,
-	    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct gp_secret_bytes bytes = { .p = text, .size = sizeof(text) };
+	enum gp_rc rc =
+	    gp_secret_file_load(path, "the seal key", false, &bytes, err);
 
-	if (fd < 0 && errno == ENOENT)
-		return GP_NONE;
-	if (fd < 0 && errno == ELOOP)
-		return gp_fail(err, GP_PERM,
-		    "%s: the seal key is a symbolic link", path);
-	if (fd < 0)
-		return fail_errno(err, path, "can not open the seal key");
-	rc = check_file(fd, path, err);
 	if (rc == GP_OK)
-		rc = read_text(fd, path, text, &n, err);
-	if (rc == GP_OK)
-		rc = decode(gp_str_n(text, n), path, out, err);
+		rc = decode(gp_str_n(text, bytes.n), path, out, err);
 	explicit_bzero(text, sizeof(text));
-	(void)close(fd);
 	return rc;
 }
 

@@ -12,49 +12,77 @@
 #define LINE_MAX_OCTETS 4096
 
 static enum gp_rc
-fail_errno(struct gp_err *err, const char *path, const char *what)
+fail_errno(struct gp_err *err, const char *path, const char *did,
+    const char *what)
 {
 	const int error = errno;
 	char text[128];
 
-	return gp_fail(err, gp_rc_of_errno(error), "%s: can not %s it: %s",
-	    path, what, strerror_r(error, text, sizeof(text)));
+	return gp_fail(err, gp_rc_of_errno(error), "%s: can not %s %s: %s",
+	    path, did, what, strerror_r(error, text, sizeof(text)));
 }
 
 static enum gp_rc
-check_file(int fd, const char *path, struct gp_err *err)
+check_file(int fd, const char *path, const char *what, struct gp_err *err)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return fail_errno(err, path, "examine");
+		return fail_errno(err, path, "examine", what);
 	if (!S_ISREG(st.st_mode))
-		return gp_fail(err, GP_PERM, "%s: it is no regular file", path);
+		return gp_fail(err, GP_PERM, "%s: %s is not a regular file",
+		    path, what);
 	if ((st.st_mode & S_IRWXO) != 0)
 		return gp_fail(err, GP_PERM,
-		    "%s: its mode %04o lets others get at the password; "
-		    "chmod o= %s",
-		    path, (unsigned)(st.st_mode & 07777), path);
+		    "%s: %s has mode %04o, so that others can get at it; "
+		    "replace it, or: chmod 0640 %s",
+		    path, what, (unsigned)(st.st_mode & 07777), path);
 	return GP_OK;
 }
 
 static enum gp_rc
-read_text(int fd, const char *path, char text[LINE_MAX_OCTETS], size_t *n,
-    struct gp_err *err)
+read_all(int fd, const char *path, const char *what,
+    struct gp_secret_bytes *out, struct gp_err *err)
 {
-	*n = 0;
-	while (*n < LINE_MAX_OCTETS) {
-		const ssize_t got = read(fd, text + *n, LINE_MAX_OCTETS - *n);
+	while (out->n < out->size) {
+		const ssize_t got =
+		    read(fd, out->p + out->n, out->size - out->n);
 
 		if (got == 0)
 			break;
 		if (got < 0 && errno != EINTR)
-			return fail_errno(err, path, "read");
+			return fail_errno(err, path, "read", what);
 		if (got > 0)
-			*n += (size_t)got;
+			out->n += (size_t)got;
 	}
 	return GP_OK;
 }
+
+enum gp_rc
+gp_secret_file_load(const char *path, const char *what, bool follow,
+    struct gp_secret_bytes *out, struct gp_err *err)
+{
+	/* a FIFO does not block the opening */
+	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	const int fd = open(path, follow ? flags : flags | O_NOFOLLOW);
+	enum gp_rc rc;
+
+	out->n = 0;
+	if (fd < 0 && errno == ENOENT)
+		return gp_fail(err, GP_NONE, "%s: there is no such file", path);
+	if (fd < 0 && errno == ELOOP && !follow)
+		return gp_fail(err, GP_PERM, "%s: %s is a symbolic link", path,
+		    what);
+	if (fd < 0)
+		return fail_errno(err, path, "open", what);
+	rc = check_file(fd, path, what, err);
+	if (rc == GP_OK)
+		rc = read_all(fd, path, what, out, err);
+	(void)close(fd);
+	return rc;
+}
+
+/* -- a password -------------------------------------------------------- */
 
 static bool
 has_controls(struct gp_str s)
@@ -90,19 +118,12 @@ gp_secret_file_read(const char *path, char *out, size_t size,
     struct gp_err *err)
 {
 	char text[LINE_MAX_OCTETS];
-	size_t n = 0;
-	enum gp_rc rc;
-	/* a FIFO does not block the opening */
-	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct gp_secret_bytes bytes = { .p = text, .size = sizeof(text) };
+	enum gp_rc rc =
+	    gp_secret_file_load(path, "the password", true, &bytes, err);
 
-	if (fd < 0)
-		return fail_errno(err, path, "open");
-	rc = check_file(fd, path, err);
 	if (rc == GP_OK)
-		rc = read_text(fd, path, text, &n, err);
-	if (rc == GP_OK)
-		rc = take_line(gp_str_n(text, n), path, out, size, err);
+		rc = take_line(gp_str_n(text, bytes.n), path, out, size, err);
 	explicit_bzero(text, sizeof(text));
-	(void)close(fd);
-	return rc;
+	return rc == GP_NONE ? GP_PERM : rc;
 }

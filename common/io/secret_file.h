@@ -1,5 +1,5 @@
 /*
- * secret_file - a password from a file of its own.
+ * secret_file - what is secret, from a file of its own.
  *
  * Blocking: file I/O.
  * Threads:  any.
@@ -9,7 +9,26 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Where they go. */
+struct gp_secret_bytes {
+	char *p;
+	size_t size; /* room at p */
+	size_t n;    /* octets read */
+};
+
+/*
+ * gp_secret_file_load - at most out->size octets of it; `what` ("the seal key")
+ * names it in err.  Wipe them after use.
+ * GP_NONE  there is no such file.
+ * GP_PERM  no access, a symbolic link unless `follow`, no regular file, or
+ *          open to others; err says what to do.
+ * GP_TEMP  a passing I/O error.
+ */
+GP_MUST_USE enum gp_rc gp_secret_file_load(const char *path, const char *what,
+    bool follow, struct gp_secret_bytes *out, struct gp_err *err);
 
 /*
  * gp_secret_file_read - the only line of the file, without its end, as a

@@ -474,8 +474,8 @@ store_redis_unfit_password_is_refused(void **state)
 		mode_t mode;
 		const char *want;
 	} rows[] = {
-		{ "geheim\n", 0644, "chmod o=" },
-		{ "geheim\n", 0602, "chmod o=" },
+		{ "geheim\n", 0644, "chmod 0640 " },
+		{ "geheim\n", 0602, "chmod 0640 " },
 		{ "", 0600, "no password is in it" },
 		{ "\n", 0600, "no password is in it" },
 		{ "geheim\ngeheim\n", 0600, "not a password on one line" },
