@@ -1,8 +1,9 @@
 /*
  * gatepost-rate - how fast our mail may leave, and who may send as whom.
  *
- *   MAIL        outbound: whose mail it is; inbound: nothing is done
- *   RCPT        count, and for another MTA: answer
+ *   MAIL        outbound: whose mail it is
+ *   RCPT        inbound, and a bounce: enough seen; else count, and for
+ *               another MTA: answer
  *   header      the From fields; the size
  *   body        the size
  *   EOM         answer, and what it cost is spent
@@ -35,7 +36,8 @@ rate_on_rcpt(struct gp_msg *m, const struct gp_addr *rcpt)
 {
 	struct message *rate = m->state;
 
-	return rate->gate == NULL ? gp_continue()
+	/* the MTA need not send the rest of what is not limited */
+	return rate->gate == NULL ? gp_accept("not-limited")
 	                          : gp_rate_gate_rcpt(rate->gate, m, rcpt);
 }
 

@@ -32,14 +32,17 @@ static char *
 place_of(const struct gp_globals *g, const char *where)
 {
 	const struct gp_rate_policy *how = &g->rate;
-	char *text = NULL;
+	struct gp_buf place;
+	char *text;
 
 	if (!is_redis(where))
 		return gp_xstrdup(where);
-	if (asprintf(&text, "%s %s %lld %u", where,
-		how->password_file == NULL ? "" : how->password_file,
-		(long long)how->store_timeout_ms, how->peers) < 0)
-		abort();
+	gp_buf_init(&place, SIZE_MAX);
+	gp_buf_addf(&place, "%s %s %lld %u", where,
+	    how->password_file == NULL ? "" : how->password_file,
+	    (long long)how->store_timeout_ms, how->peers);
+	text = gp_xstrdup(gp_buf_cstr(&place));
+	gp_buf_clear(&place);
 	return text;
 }
 

@@ -344,13 +344,13 @@ inbound_and_bounces_are_not_limited(void **state)
 		fake_connect(&f, STRANGER);
 		assert_int_equal(
 		    send_as(&f, NULL, "<a@news.test>", "<u@x.test>").action,
-		    GP_CONTINUE);
+		    GP_ACCEPT);
 		fake_connect(&f, MTA);
 		assert_int_equal(send_as(&f, NULL, "<>", "<u@x.test>").action,
-		    GP_CONTINUE);
+		    GP_ACCEPT);
 		fake_connect(&f, "");
 		assert_int_equal(send_as(&f, NULL, "<>", "<u@x.test>").action,
-		    GP_CONTINUE);
+		    GP_ACCEPT);
 	}
 	/* a null sender with a login is no bounce */
 	fake_connect(&f, STRANGER);
