@@ -1,10 +1,7 @@
 /* gatepost-dkim's handlers through the fake MTA: what one session signs, the
  * next one verifies. */
-int dkim_main(int argc, char **argv);
-#define main dkim_main
-#include "../../milters/dkim.c"
-#undef main
-
+#include "core/dkim_sig.h"
+#include "mta/filter.h"
 #include "support/dkim_pem.h"
 #include "support/fake_mta.h"
 
@@ -74,7 +71,7 @@ setup(void **state)
 	dkim_pem_write(l->dir, key_files[1], DKIM_PEM_RSA_B);
 	dkim_pem_write(l->dir, key_files[2], DKIM_PEM_ED25519);
 	write_texts(l, "");
-	fake_mta_open(&l->mta, &dkim_milter, l->policy, l->zone);
+	fake_mta_open(&l->mta, &gp_filter_dkim, l->policy, l->zone);
 	*state = l;
 	return 0;
 }

@@ -1,11 +1,8 @@
 /* gatepost-dmarc's handlers through the fake MTA: sealed results and a zone
  * in, verdicts and the merged field out. */
-int dmarc_main(int argc, char **argv);
-#define main dmarc_main
-#include "../../milters/dmarc.c"
-#undef main
-
 #include "io/record_store.h"
+#include "mta/dmarc_records.h"
+#include "mta/filter.h"
 #include "support/fake_mta.h"
 #include "support/record_lab.h"
 
@@ -219,7 +216,7 @@ milter_dmarc_table(void **state)
 		struct fake_mta f;
 
 		print_message("# %s\n", r->label);
-		fake_mta_open(&f, &dmarc_milter, ENFORCE, zone);
+		fake_mta_open(&f, &gp_filter_dmarc, ENFORCE, zone);
 		play(&f, r, &v);
 		assert_int_equal(v.action, r->action);
 		if (r->xcode != NULL) {
@@ -251,7 +248,7 @@ milter_dmarc_remembers_who_sent_aligned_mail(void **state)
 	struct fake_mta f;
 
 	(void)state;
-	fake_mta_open(&f, &dmarc_milter, ENFORCE, zone);
+	fake_mta_open(&f, &gp_filter_dmarc, ENFORCE, zone);
 	play(&f, &bad, &v);
 	assert_int_equal(v.action, GP_REJECT);
 	play(&f, &good, &v);
@@ -272,7 +269,7 @@ milter_dmarc_names_the_override(void **state)
 	struct fake_mta f;
 
 	(void)state;
-	fake_mta_open(&f, &dmarc_milter, ENFORCE, zone);
+	fake_mta_open(&f, &gp_filter_dmarc, ENFORCE, zone);
 	play(&f, &refused, &v);
 	assert_non_null(strstr(v.text, "override from"));
 	fake_mta_close(&f);
@@ -437,13 +434,13 @@ milter_dmarc_keeps_a_record_of_each_judged_message(void **state)
 	(void)snprintf(parent, sizeof(parent), "%.*s",
 	    (int)(strrchr(lab.dir, '/') - lab.dir), lab.dir);
 	(void)snprintf(strrchr(lab.dir, '/') + 1, 16, GP_DMARC_RECORDS_DIR);
-	fake_mta_open_in(&f, &dmarc_milter, ENFORCE, zone, parent);
+	fake_mta_open_in(&f, &gp_filter_dmarc, ENFORCE, zone, parent);
 	for (size_t i = 0; i < n; i++) {
 		struct gp_verdict v;
 
 		play(&f, &kept_rows[i].mail, &v);
 	}
-	dmarc_milter.stop(f.env.own);
+	gp_filter_dmarc.stop(f.env.own);
 	fake_mta_close(&f);
 	s = record_lab_store(&lab, 0);
 	assert_int_equal(gp_record_store_walk(s, 0, INT64_MAX, check_next, &row,

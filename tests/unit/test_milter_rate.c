@@ -1,11 +1,8 @@
 /* gatepost-rate's handlers through the fake MTA: what passes, what is refused
  * and in which words, and what is given back. */
-int rate_main(int argc, char **argv);
-#define main rate_main
-#include "../../milters/rate.c"
-#undef main
-
+#include "core/rate.h"
 #include "io/clock.h"
+#include "mta/filter.h"
 #include "support/fake_mta.h"
 
 #include <setjmp.h>
@@ -31,7 +28,7 @@ open_mta(const char *policy)
 	struct fake_mta f;
 
 	(void)snprintf(text, sizeof(text), "%s%s", base, policy);
-	fake_mta_open(&f, &rate_milter, text, "");
+	fake_mta_open(&f, &gp_filter_rate, text, "");
 	return f;
 }
 
@@ -436,17 +433,19 @@ reference_explains_the_refusal(void **state)
 	ref = strrchr(v.text, '[');
 	assert_non_null(ref);
 	(void)snprintf(request, sizeof(request), "why %.10s", ref + 1);
-	assert_true(rate_on_request(f.env.own, gp_str(request), &out));
+	assert_true(
+	    gp_filter_rate.on_request(f.env.own, gp_str(request), &out));
 	assert_non_null(strstr(gp_buf_cstr(&out), "limit l of news.test\n"));
 	assert_non_null(strstr(gp_buf_cstr(&out), "rule test.conf:3\n"));
 	assert_non_null(strstr(gp_buf_cstr(&out), "login app\n"));
 	assert_null(strstr(gp_buf_cstr(&out), "x.test"));
-	assert_false(
-	    rate_on_request(f.env.own, GP_STR("why AAAAAAAAAA"), &out));
-	assert_false(rate_on_request(f.env.own, GP_STR("why"), &out));
-	assert_false(rate_on_request(f.env.own, GP_STR("moo"), &out));
+	assert_false(gp_filter_rate.on_request(f.env.own,
+	    GP_STR("why AAAAAAAAAA"), &out));
+	assert_false(gp_filter_rate.on_request(f.env.own, GP_STR("why"), &out));
+	assert_false(gp_filter_rate.on_request(f.env.own, GP_STR("moo"), &out));
 	gp_buf_reset(&out);
-	assert_true(rate_on_request(f.env.own, GP_STR("meters m/news"), &out));
+	assert_true(gp_filter_rate.on_request(f.env.own,
+	    GP_STR("meters m/news"), &out));
 	assert_non_null(
 	    strstr(gp_buf_cstr(&out), "m/news.test/l/3600/auth=app level "));
 	gp_buf_clear(&out);
@@ -467,7 +466,7 @@ reload_keeps_what_was_counted(void **state)
 
 	(void)state;
 	(void)snprintf(text, sizeof(text), policy, "1/1h");
-	fake_mta_open(&f, &rate_milter, text, "");
+	fake_mta_open(&f, &gp_filter_rate, text, "");
 	fake_connect(&f, MTA);
 	assert_int_equal(send_as(&f, NULL, "<a@news.test>", "<u@x.test>")
 			     .action,

@@ -1,9 +1,5 @@
 /* gatepost-spf's handlers through the fake MTA: policy in, verdicts out. */
-int spf_main(int argc, char **argv);
-#define main spf_main
-#include "../../milters/spf.c"
-#undef main
-
+#include "mta/filter.h"
 #include "support/fake_mta.h"
 
 #include <setjmp.h>
@@ -100,7 +96,7 @@ as_promised(const struct row *row)
 	const char *field;
 	bool ok;
 
-	fake_mta_open(&f, &spf_milter, row->policy, zone);
+	fake_mta_open(&f, &gp_filter_spf, row->policy, zone);
 	fake_connect(&f, row->client);
 	gp_session_helo(f.session, row->helo);
 	v = fake_message(&f, row->from, row->rcpt, NULL, "Q");
@@ -132,7 +128,7 @@ spf_unreadable_path_never_shows_the_helo_result(void **state)
 	struct fake_mta f;
 
 	(void)state;
-	fake_mta_open(&f, &spf_milter, MONITOR, zone);
+	fake_mta_open(&f, &gp_filter_spf, MONITOR, zone);
 	fake_connect(&f, "192.0.2.1");
 	gp_session_helo(f.session, "helo.test");
 	fake_message(&f, "<u@pass.test(a.b>", "<r@x.test>", NULL, "Q");
@@ -149,7 +145,7 @@ spf_mixed_recipients_hold_only_together(void **state)
 	struct gp_session *s;
 
 	(void)state;
-	fake_mta_open(&f, &spf_milter, ENFORCE, zone);
+	fake_mta_open(&f, &gp_filter_spf, ENFORCE, zone);
 	fake_connect(&f, "192.0.2.1");
 	s = f.session;
 	gp_session_mail(s, "<u@soft.test>", NULL, false);
@@ -167,7 +163,7 @@ spf_monitor_counts_what_it_spared(void **state)
 	struct fake_mta f;
 
 	(void)state;
-	fake_mta_open(&f, &spf_milter, MONITOR, zone);
+	fake_mta_open(&f, &gp_filter_spf, MONITOR, zone);
 	fake_connect(&f, "192.0.2.1");
 	fake_message(&f, "<u@fail.test>", "<r@x.test>", NULL, "Q");
 	fake_message(&f, "<u@temp.test>", "<r@x.test>", NULL, "Q");
@@ -188,7 +184,7 @@ spf_own_sealed_field_of_this_message_stays(void **state)
 	const char *fields[] = { field, NULL };
 
 	(void)state;
-	fake_mta_open(&f, &spf_milter, MONITOR, zone);
+	fake_mta_open(&f, &gp_filter_spf, MONITOR, zone);
 	fake_connect(&f, "192.0.2.1");
 	fake_message(&f, "<u@pass.test>", "<r@x.test>", NULL, "Q1");
 	(void)snprintf(field, sizeof(field), "Authentication-Results: %s",
@@ -209,7 +205,7 @@ spf_authenticated_login_is_not_judged(void **state)
 	struct fake_mta f;
 
 	(void)state;
-	fake_mta_open(&f, &spf_milter, ENFORCE, zone);
+	fake_mta_open(&f, &gp_filter_spf, ENFORCE, zone);
 	fake_connect(&f, "192.0.2.1");
 	gp_session_mail(f.session, "<u@fail.test>", "alice", false);
 	assert_int_equal(gp_session_rcpt(f.session, "<r@x.test>").action,
