@@ -1,176 +1,236 @@
 /*
  * gatepost - the operator's tool.
  *
- * Its answers come from the code of the daemons; each subcommand is a file in
- * milters/ctl.
+ * Its answers come from the code of the daemons; each subcommand is a row of a
+ * table in milters/ctl.
  */
 #include "ctl/ctl.h"
+#include "ctl/words.h"
 
-#include "io/control_client.h"
-#include "io/policy_file.h"
-
-#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
+#include <unistd.h>
 
-#define ANSWER_MS 10000
+static const struct ctl_command *const tables[] = { ctl_check_commands,
+	ctl_explain_commands, ctl_doctor_commands, ctl_key_commands,
+	ctl_daemon_commands, ctl_rate_commands, ctl_postfix_commands,
+	ctl_import_commands };
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
 
-static const struct command {
-	const char *name;
-	int (*run)(const struct ctl *ctl, int argc, char **argv);
-	const char *help;
-} commands[] = {
-	{ "rate", ctl_rate,
-	    "  rate why REFERENCE      the refusal with this reference\n"
-	    "  rate meters [PREFIX]    meters and their levels\n"
-	    "  rate store              where they are, and its state\n"
-	    "  rate warmup plan DOMAIN [--volume N [--mix P=PERCENT,...]]\n"
-	    "                          the caps of the days to come\n" },
+static const struct ctl_option shared_options[] = {
+	{ "--config", "FILE", "/etc/gatepost/gatepost.conf" },
+	{ "--runtime-dir", "DIR", "/run/gatepost" },
+	{ "--state-dir", "DIR", "/var/lib/gatepost" },
+	{ "--control", "SOCKET", "the daemon's control.sock" },
+	{ "--json", NULL, "one JSON object instead of text" },
+	{ "--color", "WHEN", "auto, always or never" },
+	{ "--version", NULL, "print the version" },
+	{ "--help", NULL, "print this, or the options of a command" },
+	{ .name = NULL },
 };
 
-static void
-help(FILE *out)
-{
-	(void)fprintf(out, "usage: gatepost [--config FILE] [--runtime-dir DIR]"
-			   " [--control SOCKET] COMMAND\n\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		(void)fputs(commands[i].help, out);
-	(void)fputs("\n  --config FILE       "
-		    "/etc/gatepost/gatepost.conf\n"
-		    "  --runtime-dir DIR   /run/gatepost\n"
-		    "  --control SOCKET    the daemon's control.sock\n"
-		    "  --version, --help\n",
-	    out);
-}
-
-int
-ctl_usage(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fputs("gatepost: ", stderr);
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputs("; see gatepost --help\n", stderr);
-	return EX_USAGE;
-}
+/* -- help -------------------------------------------------------------- */
 
 static void
-say_lines(struct gp_str text)
+help_options(const struct ctl_option *options)
 {
-	while (text.n > 0) {
-		struct gp_str line = gp_str_split(&text, '\n');
+	for (; options != NULL && options->name != NULL; options++) {
+		char left[64];
 
-		if (line.n > 0)
-			(void)fprintf(stderr, "gatepost: %.*s\n",
-			    GP_STR_ARG(line));
+		(void)snprintf(left, sizeof(left), "%s%s%s", options->name,
+		    options->value == NULL ? "" : " ",
+		    options->value == NULL ? "" : options->value);
+		(void)printf("  %-24s %s\n", left, options->help);
 	}
 }
 
-int
-ctl_load(const struct ctl *ctl, struct gp_config **out)
+/* All commands that begin with these words ("" for all). */
+static void
+help_all(const char *words)
 {
-	struct gp_problems problems;
-	enum gp_rc rc;
+	(void)printf("usage: gatepost [OPTION...] COMMAND [ARGUMENT...]\n\n");
+	for (size_t t = 0; t < TABLES; t++)
+		for (const struct ctl_command *c = tables[t]; c->words != NULL;
+		     c++) {
+			char left[96];
 
-	gp_problems_init(&problems);
-	rc = gp_policy_load(ctl->config, out, &problems);
-	say_lines(gp_buf_str(&problems.text));
-	gp_problems_clear(&problems);
-	return rc == GP_OK ? 0 : EX_CONFIG;
+			if (!ctl_words_begin(c->words, words))
+				continue;
+			(void)snprintf(left, sizeof(left), "%s%s%s", c->words,
+			    c->args[0] == '\0' ? "" : " ", c->args);
+			(void)printf("  %-32s %s\n", left, c->help);
+		}
+	(void)puts("\noptions of every command:");
+	help_options(shared_options);
 }
 
-int
-ctl_ask(const struct ctl *ctl, const char *daemon, const char *request)
+static void
+help_command(const struct ctl_command *c)
 {
-	static const int codes[] = {
-		[GP_OK] = 0,
-		[GP_NONE] = 1,
-		[GP_TEMP] = EX_TEMPFAIL,
-		[GP_PERM] = EX_NOPERM,
-	};
-	char path[512];
-	struct gp_buf answer;
-	struct gp_err err;
-	enum gp_rc rc;
-
-	(void)snprintf(path, sizeof(path), "%s/%s/control.sock",
-	    ctl->runtime_dir, daemon);
-	gp_buf_init(&answer, SIZE_MAX);
-	rc = gp_control_ask(ctl->control != NULL ? ctl->control : path, request,
-	    ANSWER_MS, &answer, &err);
-	if (rc == GP_OK)
-		(void)fputs(gp_buf_cstr(&answer), stdout);
-	else if (rc == GP_NONE)
-		say_lines(gp_buf_str(&answer));
-	else
-		(void)fprintf(stderr, "gatepost: %s\n", err.msg);
-	gp_buf_clear(&answer);
-	return codes[rc];
+	(void)printf("usage: gatepost %s%s%s%s\n\n%s\n\n", c->words,
+	    c->options == NULL ? "" : " [OPTION...]",
+	    c->args[0] == '\0' ? "" : " ", c->args, c->help);
+	help_options(c->options);
+	(void)puts("\noptions of every command:");
+	help_options(shared_options);
 }
 
-/* The word behind `option`, or NULL with a complaint. */
-static const char *
-value_of(int argc, char **argv, int *i)
+/* -- completion -------------------------------------------------------- */
+
+static void
+complete_options(const struct ctl_option *options)
 {
-	if (*i + 1 < argc)
-		return argv[++*i];
-	(void)ctl_usage("%s: a value is missing", argv[*i]);
-	return NULL;
+	for (; options != NULL && options->name != NULL; options++)
+		(void)puts(options->name);
 }
 
-/* Options before the command; -1: go on with argv[*i]. */
+/* What may come behind these words, a candidate a line, for the shell. */
 static int
-read_options(struct ctl *ctl, int argc, char **argv, int *i)
+complete(int argc, char **argv)
 {
+	struct ctl_words words;
+
+	ctl_words_take(&words, argc, argv, shared_options);
+	for (size_t t = 0; t < TABLES; t++)
+		for (const struct ctl_command *c = tables[t]; c->words != NULL;
+		     c++) {
+			const char *next = ctl_words_next(c->words, &words);
+
+			if (next == NULL)
+				continue;
+			if (*next == '\0')
+				complete_options(c->options);
+			else
+				(void)printf("%.*s\n", (int)strcspn(next, " "),
+				    next);
+		}
+	complete_options(shared_options);
+	return 0;
+}
+
+/* -- one call ---------------------------------------------------------- */
+
+static bool
+wants_colour(const char *when)
+{
+	const char *no = getenv("NO_COLOR");
+
+	if (strcmp(when, "auto") != 0)
+		return strcmp(when, "always") == 0;
+	return isatty(STDOUT_FILENO) == 1 && (no == NULL || *no == '\0');
+}
+
+static int
+read_shared(struct ctl *ctl, const struct ctl_args *args)
+{
+	const char *when = ctl_option(args, "--color");
 	const struct {
 		const char *name;
 		const char **value;
-	} options[] = { { "--config", &ctl->config },
+	} texts[] = { { "--config", &ctl->config },
 		{ "--runtime-dir", &ctl->runtime_dir },
+		{ "--state-dir", &ctl->state_dir },
 		{ "--control", &ctl->control } };
 
-	for (; *i < argc && argv[*i][0] == '-'; (*i)++) {
-		const char **value = NULL;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		const char *value = ctl_option(args, texts[i].name);
 
-		if (strcmp(argv[*i], "--help") == 0) {
-			help(stdout);
-			return 0;
-		}
-		if (strcmp(argv[*i], "--version") == 0) {
-			(void)puts("gatepost " GP_VERSION);
-			return 0;
-		}
-		for (size_t o = 0; o < sizeof(options) / sizeof(options[0]);
-		     o++)
-			if (strcmp(argv[*i], options[o].name) == 0)
-				value = options[o].value;
-		if (value == NULL)
-			return ctl_usage("%s: no such option", argv[*i]);
-		*value = value_of(argc, argv, i);
-		if (*value == NULL)
-			return EX_USAGE;
+		if (value != NULL)
+			*texts[i].value = value;
 	}
-	return -1;
+	when = when == NULL ? "auto" : when;
+	if (strcmp(when, "auto") != 0 && strcmp(when, "always") != 0 &&
+	    strcmp(when, "never") != 0)
+		return ctl_usage("--color: %s: expected auto, always or never",
+		    when);
+	ctl->json = ctl_option(args, "--json") != NULL;
+	ctl->colour = wants_colour(when);
+	return 0;
+}
+
+/* The row that the words name: the longest that fits. */
+static const struct ctl_command *
+find(const struct ctl_words *words)
+{
+	const struct ctl_command *best = NULL;
+
+	for (size_t t = 0; t < TABLES; t++)
+		for (const struct ctl_command *c = tables[t]; c->words != NULL;
+		     c++)
+			if (ctl_words_match(c->words, words) &&
+			    (best == NULL ||
+				strlen(c->words) > strlen(best->words)))
+				best = c;
+	return best;
+}
+
+/* No command has this name: say which begin with its first word. */
+static int
+unknown(const struct ctl_words *words)
+{
+	struct gp_buf list;
+	int code;
+
+	gp_buf_init(&list, SIZE_MAX);
+	for (size_t t = 0; t < TABLES; t++)
+		for (const struct ctl_command *c = tables[t]; c->words != NULL;
+		     c++)
+			if (ctl_words_begin(c->words, words->v[0]))
+				gp_buf_addf(&list, "%s%s",
+				    list.n == 0 ? "" : ", ", c->words);
+	code = list.n == 0
+	           ? ctl_usage("%s: no such command", words->v[0])
+	           : ctl_usage("%s%s%s: expected %s", words->v[0],
+			 words->n > 1 ? " " : "",
+			 words->n > 1 ? words->v[1] : "", gp_buf_cstr(&list));
+	gp_buf_clear(&list);
+	return code;
+}
+
+static int
+call(const struct ctl_command *c, int argc, char **argv)
+{
+	struct ctl ctl = { .config = "/etc/gatepost/gatepost.conf",
+		.runtime_dir = "/run/gatepost",
+		.state_dir = "/var/lib/gatepost" };
+	struct ctl_args args;
+	int code = ctl_args_read(&args, argc, argv, shared_options, c->options);
+
+	if (code == 0 && ctl_option(&args, "--help") != NULL) {
+		help_command(c);
+		return 0;
+	}
+	if (code == 0)
+		code = ctl_args_behind(&args, c);
+	if (code == 0)
+		code = read_shared(&ctl, &args);
+	return code == 0 ? c->run(&ctl, &args) : code;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct ctl ctl = { .config = "/etc/gatepost/gatepost.conf",
-		.runtime_dir = "/run/gatepost" };
-	int i = 1;
-	int code = read_options(&ctl, argc, argv, &i);
+	struct ctl_words words;
+	const struct ctl_command *c;
 
-	if (code >= 0)
-		return code;
-	if (i == argc)
+	if (argc > 1 && strcmp(argv[1], "--complete") == 0)
+		return complete(argc - 2, argv + 2);
+	ctl_words_take(&words, argc - 1, argv + 1, shared_options);
+	c = find(&words);
+	if (c != NULL)
+		return call(c, argc - 1, argv + 1);
+	if (words.version) {
+		(void)puts("gatepost " GP_VERSION);
+		return 0;
+	}
+	if (words.help) {
+		help_all(words.n > 0 ? words.v[0] : "");
+		return 0;
+	}
+	if (words.odd != NULL)
+		return ctl_usage("%s: %s", words.odd, words.odd_why);
+	if (words.n == 0)
 		return ctl_usage("expected a command");
-	for (size_t c = 0; c < sizeof(commands) / sizeof(commands[0]); c++)
-		if (strcmp(argv[i], commands[c].name) == 0)
-			return commands[c].run(&ctl, argc - i - 1,
-			    argv + i + 1);
-	return ctl_usage("%s: no such command", argv[i]);
+	return unknown(&words);
 }

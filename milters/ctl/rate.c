@@ -15,14 +15,12 @@ static const unsigned days[] = { 1, 2, 3, 4, 5, 7, 10, 14, 21, 28 };
 /* -- questions to the daemon ------------------------------------------- */
 
 static int
-ask(const struct ctl *ctl, const char *word, int argc, char **argv)
+ask(const struct ctl *ctl, const char *word, const struct ctl_args *args)
 {
 	char request[REQUEST_MAX];
 	int n = snprintf(request, sizeof(request), "%s%s%s", word,
-	    argc > 0 ? " " : "", argc > 0 ? argv[0] : "");
+	    args->n > 0 ? " " : "", args->n > 0 ? args->v[0] : "");
 
-	if (argc > 1)
-		return ctl_usage("rate %s: one word at most", word);
 	if (n < 0 || (size_t)n >= sizeof(request))
 		return ctl_usage("rate %s: the word is too long", word);
 	return ctl_ask(ctl, "rate", request);
@@ -178,50 +176,41 @@ print_volume(const struct plan *plan)
 }
 
 static int
-read_plan(struct plan *plan, int argc, char **argv)
+read_plan(struct plan *plan, const struct ctl_args *args)
 {
-	for (int i = 0; i + 1 < argc; i += 2) {
-		if (strcmp(argv[i], "--mix") == 0)
-			plan->mix = gp_str(argv[i + 1]);
-		else if (strcmp(argv[i], "--volume") != 0)
-			return ctl_usage("%s: no such option", argv[i]);
-		else if (gp_parse_u64(gp_str(argv[i + 1]), UINT64_C(1000000000),
-			     &plan->volume) != GP_OK ||
-			 plan->volume == 0)
-			return ctl_usage("--volume: expected a number from 1 "
-					 "to 1000000000");
-	}
-	if (argc % 2 != 0)
-		return ctl_usage("%s: a value is missing", argv[argc - 1]);
-	return plan->mix.p == NULL || plan->volume > 0
+	const char *volume = ctl_option(args, "--volume");
+	const char *mix = ctl_option(args, "--mix");
+
+	if (volume != NULL &&
+	    (gp_parse_u64(gp_str(volume), UINT64_C(1000000000),
+		 &plan->volume) != GP_OK ||
+		plan->volume == 0))
+		return ctl_usage("--volume: expected a number from 1 to "
+				 "1000000000");
+	if (mix != NULL)
+		plan->mix = gp_str(mix);
+	return mix == NULL || volume != NULL
 	           ? 0
 	           : ctl_usage("--mix: expected --volume beside it");
 }
 
 static int
-plan_warmup(const struct ctl *ctl, int argc, char **argv)
+plan_warmup(const struct ctl *ctl, const struct ctl_args *args)
 {
 	struct gp_config *config = NULL;
 	struct plan plan = { .volume = 0 };
 	char domain[GP_DOMAIN_TEXT];
-	struct gp_err err;
-	int code;
+	int code = read_plan(&plan, args);
 
-	if (argc < 1)
-		return ctl_usage("rate warmup plan: expected a domain");
-	code = read_plan(&plan, argc - 1, argv + 1);
-	if (code == 0 &&
-	    gp_domain_normalize(gp_str(argv[0]), domain, &err) != GP_OK)
-		code = ctl_usage("%s: %s", argv[0], err.msg);
+	if (code == 0)
+		code = ctl_domain(args->v[0], domain);
 	if (code == 0)
 		code = ctl_load(ctl, &config);
 	if (code != 0)
 		return code;
 	plan.block = gp_policy_for(config, domain);
 	if (plan.block->domain == NULL) {
-		(void)fprintf(stderr,
-		    "gatepost: %s: no domain block is for it\n", domain);
-		code = 1;
+		code = ctl_fail(1, "%s: no domain block is for it", domain);
 	} else {
 		code = check_mix(&plan);
 		if (code == 0)
@@ -233,19 +222,40 @@ plan_warmup(const struct ctl *ctl, int argc, char **argv)
 	return code;
 }
 
-int
-ctl_rate(const struct ctl *ctl, int argc, char **argv)
+static int
+why(const struct ctl *ctl, const struct ctl_args *args)
 {
-	static const char *const questions[] = { "why", "meters", "store" };
-
-	if (argc == 0)
-		return ctl_usage("rate: expected why, meters, store or "
-				 "warmup plan");
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
-		if (strcmp(argv[0], questions[i]) == 0)
-			return ask(ctl, argv[0], argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[0], "warmup") == 0 &&
-	    strcmp(argv[1], "plan") == 0)
-		return plan_warmup(ctl, argc - 2, argv + 2);
-	return ctl_usage("rate %s: no such command", argv[0]);
+	return ask(ctl, "why", args);
 }
+
+static int
+meters(const struct ctl *ctl, const struct ctl_args *args)
+{
+	return ask(ctl, "meters", args);
+}
+
+static int
+store(const struct ctl *ctl, const struct ctl_args *args)
+{
+	return ask(ctl, "store", args);
+}
+
+/* -- table -------------------------------------------------------------- */
+
+static const struct ctl_option plan_options[] = {
+	{ "--volume", "N", "recipients of the whole list" },
+	{ "--mix", "P=PERCENT,...", "what part of it each provider has" },
+	{ .name = NULL },
+};
+
+const struct ctl_command ctl_rate_commands[] = {
+	{ "rate why", "REFERENCE", 1, 1, "the refusal with this reference",
+	    NULL, why },
+	{ "rate meters", "[PREFIX]", 0, 1, "meters and their levels", NULL,
+	    meters },
+	{ "rate store", "", 0, 0, "where they are, and its state", NULL,
+	    store },
+	{ "rate warmup plan", "DOMAIN", 1, 1, "the caps of the days to come",
+	    plan_options, plan_warmup },
+	{ .words = NULL },
+};

@@ -52,12 +52,12 @@ def usage(conf, _f):
             ("an unknown command", ["spf", "no such command"], ("spf",)),
             ("an unknown option", ["--colour", "no such option"], ("--colour", "rate")),
             ("an option without its value", ["--config", "a value is missing"], ("--config",)),
-            ("rate alone", ["expected why, meters, store or warmup plan"], ("rate",)),
+            ("rate alone", ["expected rate why", "rate warmup plan"], ("rate",)),
             ("rate and an unknown word", ["rate pause"], ("rate", "pause")),
             ("warmup alone", ["rate warmup"], ("rate", "warmup")),
-            ("two references", ["one word at most"], ("rate", "why", "2222222222", "3333333333")),
+            ("two references", ["one argument too many"], ("rate", "why", "2222222222", "3333333333")),
             ("too long a reference", ["too long"], ("rate", "why", "2" * 300)),
-            ("a plan for nobody", ["expected a domain"], plan),
+            ("a plan for nobody", ["expected DOMAIN"], plan),
             ("a plan for no domain", ["a..b"], (*plan, "a..b")),
             ("an unknown option of a plan", ["--days"], (*plan, "young.example", "--days", "3")),
             ("--volume without a number", ["--volume", "a value is missing"], (*plan, "young.example", "--volume")),
@@ -142,7 +142,7 @@ def questions(conf, f):
     tap.equal(tool(*at, "rate", "meters", "x/", build=BUILD)[:2], (0, ""), "rate meters: none begins so")
     failed("rate why of a stranger", NONE, ["no refusal with that reference"], *at, "rate", "why", "2222222222")
     failed("rate why of no reference", NONE, ["expected a reference"], *at, "rate", "why", "hello")
-    failed("rate why without a word", NONE, ["expected a reference"], *at, "rate", "why")
+    failed("rate why without a word", USAGE, ["expected REFERENCE"], *at, "rate", "why")
     # the folder has a folder of each daemon
     run = os.path.dirname(f.daemon.run_dir)
     os.symlink(f.daemon.run_dir, os.path.join(run, "rate"))
