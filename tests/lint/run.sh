@@ -106,6 +106,8 @@ check_options() {
 	"$here/options.sh"
 }
 
+check_commands() { "$here/commands.sh"; }
+
 check_format() {
 	missing clang-format && return 77
 	find common milters tests -name '*.[ch]' -print0 |
@@ -222,7 +224,7 @@ lacks() {
 passed=0
 failed=0
 skipped=0
-[ $# -gt 0 ] || set -- selftest layers banned options format cppcheck tidy \
+[ $# -gt 0 ] || set -- selftest layers banned options commands format cppcheck tidy \
 	analyzer scripts python manuals units hardened
 for check in "$@"; do
 	start=$(date +%s)
