@@ -52,8 +52,10 @@ DEFS      = -DGP_VERSION='"$(VERSION)"'
 LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -llmdb -lhiredis \
             -lsystemd -pthread
 
-LIB_SRC  := $(wildcard common/base/*.c common/core/*.c common/io/*.c \
-              common/mta/*.c)
+# in the place of the C library's functions: the daemons' alone
+STAND_IN := common/mta/stand_in
+LIB_SRC  := $(filter-out $(STAND_IN).c,$(wildcard common/base/*.c \
+              common/core/*.c common/io/*.c common/mta/*.c))
 CORE_SRC := $(wildcard common/core/*.c)
 MILTERS  := $(patsubst milters/%.c,%,$(wildcard milters/*.c))
 BINS     := $(patsubst %,$(O)/bin/gatepost-%,$(filter-out ctl,$(MILTERS))) \
@@ -90,7 +92,8 @@ $(eval $(call variant,$(O)/asan,$$(CC),$$(WERROR) $$(WARN) $$(ASAN) -Itests))
 $(eval $(call variant,$(O)/tsan,$$(CC),$$(WERROR) $$(WARN) $$(TSAN) -Itests))
 $(eval $(call variant,$(O)/fuzz,$$(CLANG),$$(WERROR) $$(WARN) $$(FUZZ) -Itests))
 
-$(O)/bin/gatepost-%: $(O)/obj/milters/%.o $(O)/obj/libgatepost.a
+$(O)/bin/gatepost-%: $(O)/obj/milters/%.o $(O)/obj/$(STAND_IN).o \
+    $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
@@ -106,10 +109,17 @@ $(O)/asan/bin/gatepost: $(CTL:%=$(O)/asan/%) $(O)/asan/libgatepost.a
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
 
-$(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/libgatepost.a
+$(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/$(STAND_IN).o \
+    $(O)/asan/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
+
+$(O)/tsan/bin/gatepost-%: $(O)/tsan/milters/%.o $(O)/tsan/$(STAND_IN).o \
+    $(O)/tsan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(TSAN) -o $@ $^ $(LIBS)
 
 # the ruler of the benchmarks is tested like the rest
 $(O)/asan/bin/test_milterload: $(BENCH_LIB:%.c=$(O)/asan/%.o)

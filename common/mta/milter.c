@@ -11,7 +11,6 @@
 
 #include <libmilter/mfapi.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -448,21 +447,6 @@ out:
 	free(name); /* libmilter has copied both */
 	free(socket);
 	return code;
-}
-
-/*
- * In place of the C library's, for libmilter's signal thread, which alone in
- * this process calls it.  A signal that is pending when that thread begins to
- * wait would be taken from the main thread; so it never waits for one.
- */
-__attribute__((visibility("default"))) int
-/* NOLINTNEXTLINE(readability-non-const-parameter): the C library's type */
-sigwait(const sigset_t *set, int *sig)
-{
-	(void)set;
-	(void)sig;
-	for (;;)
-		(void)pause();
 }
 
 bool

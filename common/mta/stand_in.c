@@ -1,0 +1,103 @@
+/*
+ * stand_in - functions of the C library, as libmilter finds them in a daemon.
+ *
+ * The libraries that a program is linked with call the program's definition of
+ * a function when it has one.  So this file is not in libgatepost.a: only the
+ * daemons are made with it.
+ */
+#include "mta/wire.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct gp_wire_calls sys;
+
+/* The function that ours has the name of, from the next library in line. */
+static void
+find(void *function, size_t size, const char *name)
+{
+	void *p = dlsym(RTLD_NEXT, name);
+
+	memcpy(function, &p, size);
+}
+
+static void
+find_all(void)
+{
+	find(&sys.read, sizeof(sys.read), "read");
+	find(&sys.writev, sizeof(sys.writev), "writev");
+	find(&sys.poll, sizeof(sys.poll), "poll");
+	find(&sys.close, sizeof(sys.close), "close");
+	sys.readv = readv;
+	sys.recv = recv;
+	sys.sendmsg = sendmsg;
+}
+
+/* Other libraries' constructors may come before any code of ours. */
+static const struct gp_wire_calls *
+calls(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, find_all);
+	return &sys;
+}
+
+/* The C library's headers have other names for the parameters. */
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
+#pragma GCC visibility push(default)
+
+/*
+ * libmilter's signal thread alone calls it.  A signal that is pending when
+ * that thread begins to wait would be taken from the main thread; so it never
+ * waits for one.
+ */
+int
+/* NOLINTNEXTLINE(readability-non-const-parameter): the C library's type */
+sigwait(const sigset_t *set, int *sig)
+{
+	(void)set;
+	(void)sig;
+	for (;;)
+		(void)pause();
+}
+
+int
+accept(int fd, struct sockaddr *address, socklen_t *length)
+{
+	int got = accept4(fd, address, length, SOCK_CLOEXEC);
+
+	gp_wire_accepted(got);
+	return got;
+}
+
+ssize_t
+read(int fd, void *to, size_t n)
+{
+	return gp_wire_read(calls(), fd, to, n);
+}
+
+ssize_t
+writev(int fd, const struct iovec *from, int n)
+{
+	return gp_wire_writev(calls(), fd, from, n);
+}
+
+int
+poll(struct pollfd *set, nfds_t n, int timeout_ms)
+{
+	return gp_wire_poll(calls(), set, n, timeout_ms);
+}
+
+int
+close(int fd)
+{
+	return gp_wire_close(calls(), fd);
+}
+
+#pragma GCC visibility pop
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */
