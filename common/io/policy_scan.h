@@ -15,7 +15,7 @@
 #define GP_IO_POLICY_SCAN_H
 
 #include "core/policy_table.h"
-#include "io/policy_token.h"
+#include "core/policy_token.h"
 
 enum gp_scan_kind {
 	GP_SCAN_OPEN,    /* NAME { or NAME TITLE { */

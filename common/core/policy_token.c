@@ -1,5 +1,5 @@
 /* See policy_token.h. */
-#include "io/policy_token.h"
+#include "core/policy_token.h"
 
 #include <string.h>
 

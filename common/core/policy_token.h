@@ -7,8 +7,8 @@
  * Purity:   pure.
  * Threads:  reentrant.
  */
-#ifndef GP_IO_POLICY_TOKEN_H
-#define GP_IO_POLICY_TOKEN_H
+#ifndef GP_CORE_POLICY_TOKEN_H
+#define GP_CORE_POLICY_TOKEN_H
 
 #include "core/policy.h"
 
