@@ -357,7 +357,9 @@ struct gp_key_policy {
 	enum gp_key_state state;
 	int64_t activate_after_s; /* with STAGED: not before this time, seconds
 	                           * since 1970; 0: no such time */
-	bool require_dns; /* STAGED becomes active only when DNS has it */
+	bool require_dns;     /* STAGED becomes active only when DNS has it */
+	int64_t retired_on_s; /* with RETIRED: the first second of the day on
+	                       * which it was; 0: not known */
 	const struct gp_origin *origins; /* by option number */
 	struct gp_origin origin;         /* of the block */
 };

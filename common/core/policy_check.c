@@ -269,6 +269,10 @@ check_key(const struct gp_merge *m, const struct gp_draft *d,
 		    "key \"%s\": expected `state = staged` beside"
 		    " activate-after",
 		    part->name);
+	if (part->key.retired_on_s != 0 && part->key.state != GP_KEY_RETIRED)
+		gp_problems_add(m->ctx.problems, part->origin,
+		    "key \"%s\": expected `state = retired` beside retired-on",
+		    part->name);
 	if (d->name != NULL && n + strlen(d->name) > GP_DOMAIN_MAX)
 		gp_problems_add(m->ctx.problems, part->origin,
 		    "\"%.*s\": key: expected a selector with which"

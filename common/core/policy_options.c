@@ -476,6 +476,10 @@ static const struct gp_option key_options[] = {
 	    .expected = "yes or no",
 	    .fallback = "yes",
 	    AT(require_dns) },
+	{ .name = "retired-on",
+	    .kind = GP_DATE,
+	    .expected = "a date YYYY-MM-DD, or \"\" for none",
+	    AT(retired_on_s) },
 };
 #undef AT
 

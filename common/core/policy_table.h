@@ -28,7 +28,7 @@ enum gp_target {
 /* How many options each of them has. */
 #define GP_GLOBALS_OPTIONS  48
 #define GP_POLICY_OPTIONS   33
-#define GP_KEY_OPTIONS      5
+#define GP_KEY_OPTIONS      6
 #define GP_LIMIT_OPTIONS    6
 #define GP_OVERRIDE_OPTIONS 8
 #define GP_WARMUP_OPTIONS   6

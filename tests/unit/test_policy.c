@@ -315,7 +315,8 @@ policy_domain_values_are_typed(void **state)
 	    "domain \"B\303\274cher.example\" {\n"
 	    "  key \"N2026a\" { file = a state = staged require-dns = no\n"
 	    "    activate-after = \"2026-12-01\" }\n"
-	    "  key n2026b { file = \"/b\" }\n"
+	    "  key n2026b { file = \"/b\" state = retired\n"
+	    "    retired-on = 2026-12-01 }\n"
 	    "  senders { auth = { newsletter-app, \"b@c\" }\n"
 	    "    clients = { \"10.20.7.10\" } else = reject\n"
 	    "    own-address = yes aliases = { "
@@ -334,7 +335,9 @@ policy_domain_values_are_typed(void **state)
 	assert_int_equal(p->keys[0].state, GP_KEY_STAGED);
 	assert_int_equal(p->keys[0].activate_after_s, 1796083200);
 	assert_false(p->keys[0].require_dns);
+	assert_int_equal(p->keys[0].retired_on_s, 0);
 	assert_string_equal(p->keys[1].file, "/b");
+	assert_int_equal(p->keys[1].retired_on_s, 1796083200);
 	assert_true(p->senders.given);
 	check_strings(&p->senders.auth, 2, auth);
 	check_prefixes(&p->senders.clients, 1, clients);

@@ -530,6 +530,22 @@ static const struct row rows[] = {
 			   "  activate-after = \"2026-02-28\" } }"),
 	    .want = "c:2: key \"s\": expected `state = staged` beside "
 		    "activate-after\n" },
+	{ .label = "staged key that was retired on a day",
+	    .text = GP_STR("domain a.example {\n"
+			   " key s { file = a state = staged\n"
+			   "  retired-on = \"2026-02-28\" } }"),
+	    .want = "c:2: key \"s\": expected `state = retired` beside "
+		    "retired-on\n" },
+	{ .label = "active key that was retired on a day",
+	    .text = GP_STR("domain a.example { key s { file = a retired-on = "
+			   "2026-02-28 } }"),
+	    .want = "c:1: key \"s\": expected `state = retired` beside "
+		    "retired-on\n" },
+	{ .label = "retired key with a day that is none",
+	    .text = GP_STR("domain a.example { key s { file = a\n"
+			   " state = retired retired-on = yesterday } }"),
+	    .want = "c:2: \"yesterday\": key.retired-on: expected a date "
+		    "YYYY-MM-DD, or \"\" for none\n" },
 	{ .label = "key in a state that is none",
 	    .text = GP_STR(
 		"domain a.example { key s { file = a state = retird } }"),
