@@ -312,3 +312,10 @@ gp_key_file_load(const char *path, struct gp_private_key **out,
 	(void)close(fd);
 	return rc;
 }
+
+bool
+gp_key_file_denied(const char *path)
+{
+	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 &&
+	       errno == EACCES;
+}

@@ -25,4 +25,8 @@
 GP_MUST_USE enum gp_rc gp_key_file_load(const char *path,
     struct gp_private_key **out, struct gp_err *err);
 
+/* gp_key_file_denied - is it only this process that may not read it?  For an
+ * operator's tool that is run by another user than the daemon. */
+bool gp_key_file_denied(const char *path);
+
 #endif
