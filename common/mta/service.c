@@ -35,6 +35,7 @@ struct gp_service {
 	struct gp_app app;
 	const struct gp_options *options;
 	char *socket;
+	char *seal_key; /* path of the key that is in force */
 	int lock_fd;
 	int64_t started_us;
 	struct gp_control *control;
@@ -284,7 +285,7 @@ status(struct gp_service *s, struct gp_buf *out)
 	    (long long)((gp_clock_us() - s->started_us) / GP_US_PER_S));
 	gp_buf_addf(out, "socket %s\nconfig %s\npolicy %016llx\n", s->socket,
 	    s->options->config, (unsigned long long)gp_config_id(env->config));
-	gp_buf_addf(out, "sessions_open %lld\n",
+	gp_buf_addf(out, "seal_key %s\nsessions_open %lld\n", s->seal_key,
 	    (long long)gp_metrics_get(s->app.metrics, GP_M_SESSIONS_OPEN, 0));
 	gp_service_release(env);
 	(void)pthread_mutex_lock(&s->lock);
@@ -435,8 +436,8 @@ open_parts(struct gp_service *s, struct gp_config *config)
 	enum gp_rc rc;
 
 	(void)snprintf(path, sizeof(path), "%s/seal.key", o->state_dir);
-	rc = gp_seal_key_load(g->seal_key == NULL ? path : g->seal_key,
-	    &s->app.seal, &err);
+	s->seal_key = gp_xstrdup(g->seal_key == NULL ? path : g->seal_key);
+	rc = gp_seal_key_load(s->seal_key, &s->app.seal, &err);
 	if (rc != GP_OK) {
 		gp_config_unref(config);
 		return say(o, rc == GP_TEMP ? EX_TEMPFAIL : EX_CONFIG, err.msg);
@@ -493,6 +494,7 @@ fail:
 	if (s->world != NULL)
 		world_unref(s->world);
 	gp_metrics_free(s->app.metrics);
+	free(s->seal_key);
 	free(s->socket);
 	free(s);
 	return code;
