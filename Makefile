@@ -115,12 +115,6 @@ $(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/$(STAND_IN).o \
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
 
-$(O)/tsan/bin/gatepost-%: $(O)/tsan/milters/%.o $(O)/tsan/$(STAND_IN).o \
-    $(O)/tsan/libgatepost.a
-	@mkdir -p $(@D)
-	@echo "  LINK   $@"
-	$(Q)$(CC) $(TSAN) -o $@ $^ $(LIBS)
-
 # the ruler of the benchmarks is tested like the rest
 $(O)/asan/bin/test_milterload: $(BENCH_LIB:%.c=$(O)/asan/%.o)
 $(O)/asan/bin/test_%: $(O)/asan/tests/unit/test_%.o \
