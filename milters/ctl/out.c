@@ -156,9 +156,11 @@ add_finding(const struct ctl *ctl, struct gp_buf *out,
 	if (f->where.file != NULL)
 		gp_buf_addf(out, " (%s:%u)", f->where.file, f->where.line);
 	gp_buf_addc(out, '\n');
-	while (remedy.n > 0)
-		gp_buf_addf(out, "\t\t\t-> %.*s\n",
-		    GP_STR_ARG(gp_str_split(&remedy, '\n')));
+	while (remedy.n > 0) {
+		struct gp_str line = gp_str_split(&remedy, '\n');
+
+		gp_buf_addf(out, "\t\t\t-> %.*s\n", GP_STR_ARG(line));
+	}
 }
 
 static void
