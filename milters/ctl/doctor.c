@@ -2,6 +2,7 @@
  */
 #include "ctl/doctor.h"
 
+#include "ctl/dns.h"
 #include "io/policy_file.h"
 
 #include <stdio.h>
@@ -48,15 +49,58 @@ load(struct doctor *d)
 	gp_problems_clear(&problems);
 }
 
+/* -- options -------------------------------------------------------- */
+
+static int
+read_egress(struct doctor *d)
+{
+	struct gp_prefix *v =
+	    gp_arena_alloc(d->arena, CTL_OPTIONS_MAX * sizeof(*v));
+	const char *text;
+	size_t i = 0, n = 0;
+
+	while ((text = ctl_next_option(d->args, "--egress", &i)) != NULL) {
+		if (gp_ip_parse(gp_str(text), &v[n].ip) != GP_OK)
+			return ctl_usage("--egress: %s: expected an address",
+			    text);
+		v[n].bits = v[n].ip.family == GP_IP_V4 ? 32 : 128;
+		n++;
+	}
+	d->egress = (struct gp_prefixes){ .n = n, .v = v };
+	return 0;
+}
+
+static int
+read_blocklists(struct doctor *d)
+{
+	const char **v = gp_arena_alloc(d->arena, CTL_OPTIONS_MAX * sizeof(*v));
+	char zone[GP_DOMAIN_TEXT];
+	const char *text;
+	size_t i = 0, n = 0;
+	int code = 0;
+
+	while (code == 0 &&
+	       (text = ctl_next_option(d->args, "--blocklist", &i)) != NULL) {
+		code = ctl_domain(text, zone);
+		v[n++] = gp_arena_strdup(d->arena, zone);
+	}
+	d->blocklists = (struct gp_strings){ .n = n, .v = v };
+	return code;
+}
+
 /* -- topics ------------------------------------------------------------- */
 
 static const struct topic {
 	const char *name;
 	bool by_policy; /* it can not be looked at without one */
+	bool by_dns;    /* nor without a resolver */
 	void (*examine)(struct doctor *d);
 } topics[] = {
-	{ "daemons", false, ctl_doctor_daemons },
-	{ "chain", true, ctl_doctor_chain },
+	{ "daemons", false, false, ctl_doctor_daemons },
+	{ "sockets", false, false, ctl_doctor_sockets },
+	{ "postfix", false, false, ctl_doctor_postfix },
+	{ "chain", true, false, ctl_doctor_chain },
+	{ "domains", true, true, ctl_doctor_domains },
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
@@ -107,9 +151,11 @@ static void
 examine(struct doctor *d)
 {
 	ctl_doctor_ask(d);
+	ctl_doctor_find_mta(d);
 	for (size_t i = 0; i < TOPICS; i++) {
 		if (!is_chosen(d->args, topics[i].name) ||
-		    (topics[i].by_policy && d->config == NULL))
+		    (topics[i].by_policy && d->config == NULL) ||
+		    (topics[i].by_dns && d->dns == NULL))
 			continue;
 		ctl_doctor_progress(topics[i].name);
 		topics[i].examine(d);
@@ -130,28 +176,63 @@ drop_green(struct gp_findings *f)
 }
 
 static int
+read_options(struct doctor *d)
+{
+	char name[GP_DOMAIN_TEXT];
+	int code = check_topics(d->args);
+
+	if (code == 0 && d->ctl->control != NULL)
+		code = ctl_usage("doctor: --control is of one daemon alone, "
+				 "expected --runtime-dir");
+	for (size_t i = 0; code == 0 && i < d->args->n; i++)
+		code = ctl_domain(d->args->v[i], name);
+	if (code == 0)
+		code = read_egress(d);
+	if (code == 0)
+		code = read_blocklists(d);
+	return code;
+}
+
+/* Without a resolver the rest is looked at all the same. */
+static int
+open_dns(struct doctor *d)
+{
+	int code = ctl_dns_open(d->args, d->config, &d->dns);
+
+	if (code != EX_UNAVAILABLE)
+		return code;
+	gp_findings_add(d->findings, GP_RED, "resolver", "",
+	    "there is no name server to ask");
+	gp_findings_remedy(d->findings,
+	    "resolver { servers = { \"127.0.0.1\" } } in %s", d->ctl->config);
+	return 0;
+}
+
+static int
 doctor(const struct ctl *ctl, const struct ctl_args *args)
 {
-	struct gp_arena *arena;
 	struct gp_findings findings;
-	struct doctor d = { .ctl = ctl, .args = args, .findings = &findings };
-	int code = check_topics(args);
+	struct doctor d = { .ctl = ctl,
+		.args = args,
+		.arena = gp_arena_new(),
+		.findings = &findings };
+	int code;
 
-	if (code == 0 && ctl->control != NULL)
-		code = ctl_usage("doctor: --control is of one daemon alone; "
-				 "expected --runtime-dir");
-	if (code != 0)
-		return code;
-	arena = gp_arena_new();
-	gp_findings_init(&findings, arena);
-	d.arena = arena;
-	load(&d);
-	examine(&d);
-	if (ctl_option(args, "--quiet") != NULL)
-		drop_green(&findings);
-	code = ctl_print_findings(ctl, &findings);
+	gp_findings_init(&findings, d.arena);
+	code = read_options(&d);
+	if (code == 0)
+		load(&d);
+	if (code == 0 && d.config != NULL)
+		code = open_dns(&d);
+	if (code == 0) {
+		examine(&d);
+		if (ctl_option(args, "--quiet") != NULL)
+			drop_green(&findings);
+		code = ctl_print_findings(ctl, &findings);
+	}
+	gp_dns_close(d.dns);
 	gp_config_unref(d.config);
-	gp_arena_free(arena);
+	gp_arena_free(d.arena);
 	return code;
 }
 
@@ -160,11 +241,15 @@ doctor(const struct ctl *ctl, const struct ctl_args *args)
 static const struct ctl_option doctor_options[] = {
 	{ "--only", "TOPIC", "look at this alone; may be repeated" },
 	{ "--quiet", NULL, "show what is not green" },
+	{ "--config-dir", "DIR", "of the Postfix that is asked" },
+	{ "--blocklist", "ZONE", "is an egress address on it; repeatable" },
+	{ "--egress", "ADDRESS", "mail leaves from here, too; repeatable" },
+	CTL_DNS_OPTIONS,
 	{ .name = NULL },
 };
 
 const struct ctl_command ctl_doctor_commands[] = {
-	{ "doctor", "", 0, 0, "does all of it work, and what mends it",
-	    doctor_options, doctor },
+	{ "doctor", "[DOMAIN...]", 0, 100,
+	    "does all of it work, and what mends it", doctor_options, doctor },
 	{ .words = NULL },
 };

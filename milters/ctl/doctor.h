@@ -10,7 +10,9 @@
 #include "ctl/ctl.h"
 
 #include "core/finding.h"
+#include "core/milter_list.h"
 #include "io/dns.h"
+#include "io/postfix_conf.h"
 
 struct doctor_daemon {
 	const char *name;   /* "spf" */
@@ -21,6 +23,15 @@ struct doctor_daemon {
 	                     * unknown */
 };
 
+/* A list of milters in the MTA's configuration. */
+struct doctor_list {
+	const char *service; /* of master.cf, "submission/inet"; NULL: main.cf
+	                      */
+	const char *name;    /* "smtpd_milters" */
+	struct gp_milter_list list;
+	int rank[GP_MILTER_LIST_MAX]; /* place in d->daemons; -1: not ours */
+};
+
 struct doctor {
 	const struct ctl *ctl;
 	const struct ctl_args *args;
@@ -29,6 +40,13 @@ struct doctor {
 	struct gp_config *config; /* NULL: it can not be read */
 	struct gp_dns *dns;       /* NULL: not to be had */
 	struct doctor_daemon daemons[CTL_DAEMONS];
+	enum gp_rc mta; /* GP_OK: what follows is the Postfix here */
+	const char *mta_why;
+	struct gp_postfix postfix;
+	size_t n_lists;
+	struct doctor_list *lists;
+	struct gp_strings blocklists; /* --blocklist */
+	struct gp_prefixes egress;    /* --egress */
 };
 
 /* ctl_doctor_progress - on a terminal: what takes its time now; NULL: nothing
@@ -44,8 +62,14 @@ const char *ctl_doctor_status(const struct doctor *d,
  * finding. */
 void ctl_doctor_ask(struct doctor *d);
 
+/* ctl_doctor_find_mta - Postfix and the lists of milters in it; adds no
+ * finding. */
+void ctl_doctor_find_mta(struct doctor *d);
+
 /* One topic each. */
 void ctl_doctor_daemons(struct doctor *d);
+void ctl_doctor_sockets(struct doctor *d);
+void ctl_doctor_postfix(struct doctor *d);
 void ctl_doctor_chain(struct doctor *d);
 void ctl_doctor_domains(struct doctor *d);
 
