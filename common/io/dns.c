@@ -17,6 +17,8 @@ struct gp_dns {
 	struct gp_metrics *metrics;
 	atomic_uint users; /* threads within gp_dns_query */
 	atomic_bool cancelled;
+	gp_dns_seen_fn seen; /* NULL: nobody looks */
+	void *seen_arg;
 };
 
 /* Label values of GP_M_DNS_CACHE. */
@@ -37,6 +39,7 @@ struct gp_dns_held {
 	struct gp_dns_question question;
 	struct gp_dns_entry *entry;
 	struct gp_dns_flight *flight; /* both NULL: it has not come in time */
+	bool cached;
 };
 
 struct gp_dns *
@@ -97,10 +100,18 @@ question_set(struct gp_dns_question *q, const char *name, enum gp_dns_type type)
 	return true;
 }
 
+/* Where one link of a chain came from: the farthest place counts. */
+static void
+note_from(enum gp_dns_from *from, enum gp_dns_from link)
+{
+	if (*from != GP_DNS_SERVER)
+		*from = link;
+}
+
 /* A reference to the answer; NULL and *why when there is none. */
 static struct gp_dns_entry *
 fetch(struct gp_dns *dns, const struct gp_dns_question *q, int64_t deadline_us,
-    const char **why)
+    const char **why, enum gp_dns_from *from)
 {
 	struct gp_dns_entry *entry = NULL;
 	struct gp_dns_flight *flight = NULL;
@@ -110,12 +121,15 @@ fetch(struct gp_dns *dns, const struct gp_dns_question *q, int64_t deadline_us,
 	    gp_dns_cache_find(dns->cache, q, deadline_us, &entry, &flight)) {
 	case GP_DNS_HIT:
 		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_HIT, 1);
+		note_from(from, GP_DNS_CACHE);
 		return entry;
 	case GP_DNS_SHARED:
 		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_SHARED, 1);
+		note_from(from, GP_DNS_SERVER);
 		return gp_dns_flight_wait(flight, deadline_us);
 	case GP_DNS_MISS:
 		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_MISS, 1);
+		note_from(from, GP_DNS_SERVER);
 		dns->backend->start(dns->backend, flight);
 		return gp_dns_flight_wait(flight, deadline_us);
 	case GP_DNS_LATE:
@@ -138,8 +152,9 @@ held_find(struct gp_dns_held *h, const struct gp_dns_question *q)
 
 /* A reference to what was prefetched; NULL when that has not come. */
 static struct gp_dns_entry *
-held_wait(struct gp_dns_held *h, int64_t deadline_us)
+held_wait(struct gp_dns_held *h, int64_t deadline_us, enum gp_dns_from *from)
 {
+	note_from(from, h->cached ? GP_DNS_CACHE : GP_DNS_SERVER);
 	if (h->flight != NULL)
 		h->entry = gp_dns_flight_wait(h->flight, deadline_us);
 	h->flight = NULL;
@@ -150,7 +165,7 @@ held_wait(struct gp_dns_held *h, int64_t deadline_us)
  * target is asked once for all the names that lead to it. */
 static enum gp_rc
 resolve(struct gp_dns_scope *scope, struct gp_dns_question q,
-    struct gp_dns_answer *out)
+    struct gp_dns_answer *out, enum gp_dns_from *from)
 {
 	uint32_t ttl_s = GP_DNS_TTL_MAX_S;
 
@@ -165,9 +180,9 @@ resolve(struct gp_dns_scope *scope, struct gp_dns_question q,
 		if (scope->budget == 0)
 			return temporary(out, "budget");
 		scope->budget--;
-		entry = held != NULL
-		            ? held_wait(held, scope->deadline_us)
-		            : fetch(scope->dns, &q, scope->deadline_us, &why);
+		entry = held != NULL ? held_wait(held, scope->deadline_us, from)
+		                     : fetch(scope->dns, &q, scope->deadline_us,
+					   &why, from);
 		if (entry == NULL)
 			return temporary(out, why);
 		alias =
@@ -212,25 +227,45 @@ memo_add(struct gp_dns_scope *scope, const struct gp_dns_question *q,
 	scope->memo = m;
 }
 
+static enum gp_rc
+show(const struct gp_dns_scope *scope, const char *name, enum gp_dns_type type,
+    const struct gp_dns_answer *a, enum gp_dns_from from)
+{
+	const struct gp_dns *dns = scope->dns;
+
+	if (dns->seen != NULL)
+		dns->seen(dns->seen_arg, name, type, a, from);
+	return a->rc;
+}
+
 enum gp_rc
 gp_dns_query(struct gp_dns_scope *scope, const char *name,
     enum gp_dns_type type, struct gp_dns_answer *out)
 {
 	struct gp_dns *dns = scope->dns;
 	struct gp_dns_question q = { .type = type };
+	enum gp_dns_from from = GP_DNS_UNASKED;
 
 	if (!question_set(&q, name, type)) {
 		*out =
 		    (struct gp_dns_answer){ .rc = GP_NONE, .nxdomain = true };
-		return out->rc;
+		return show(scope, name, type, out, from);
 	}
 	if (memo_find(scope->memo, &q, out))
-		return out->rc;
+		return show(scope, name, type, out, GP_DNS_MEMO);
 	atomic_fetch_add(&dns->users, 1);
-	if (resolve(scope, q, out) != GP_TEMP)
+	if (resolve(scope, q, out, &from) != GP_TEMP)
 		memo_add(scope, &q, out);
+	(void)show(scope, name, type, out, from);
 	atomic_fetch_sub(&dns->users, 1);
 	return out->rc;
+}
+
+void
+gp_dns_observe(struct gp_dns *dns, gp_dns_seen_fn fn, void *arg)
+{
+	dns->seen = fn;
+	dns->seen_arg = arg;
 }
 
 /* False: it is not under way, and must be asked for later. */
@@ -241,6 +276,7 @@ start_ahead(struct gp_dns *dns, struct gp_dns_held *h, int64_t deadline_us)
 	    &h->entry, &h->flight)) {
 	case GP_DNS_HIT:
 		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_HIT, 1);
+		h->cached = true;
 		return true;
 	case GP_DNS_SHARED:
 		gp_metrics_add(dns->metrics, GP_M_DNS_CACHE, LABEL_SHARED, 1);

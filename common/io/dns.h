@@ -89,4 +89,23 @@ void gp_dns_prefetch(struct gp_dns_scope *scope, const char *name,
 /* gp_dns_held_free - forget them, before gp_dns_close.  NULL is allowed. */
 void gp_dns_held_free(struct gp_dns_held *held);
 
+/* -- for who wants to see what is asked -------------------------------- */
+
+enum gp_dns_from {
+	GP_DNS_UNASKED, /* no time or no budget was left, or it can not be a
+	                 * name */
+	GP_DNS_SERVER,  /* some of it, where an alias was followed */
+	GP_DNS_CACHE,
+	GP_DNS_MEMO, /* this message had asked before */
+};
+
+/* Sees each answer of gp_dns_query, in the thread that asked; `name` as it was
+ * asked for.  All of it is borrowed. */
+typedef void (*gp_dns_seen_fn)(void *arg, const char *name,
+    enum gp_dns_type type, const struct gp_dns_answer *a,
+    enum gp_dns_from from);
+
+/* gp_dns_observe - before the first question; NULL: nobody looks. */
+void gp_dns_observe(struct gp_dns *dns, gp_dns_seen_fn fn, void *arg);
+
 #endif
