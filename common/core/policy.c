@@ -5,6 +5,7 @@
 #include "core/policy_config.h"
 #include "core/policy_value.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* -- lookup ------------------------------------------------------------ */
@@ -221,4 +222,30 @@ gp_policy_show(const struct gp_policy *p, struct gp_buf *out)
 	show_top_parts(&p->config->globals, &s, out);
 	if (p->domain != NULL)
 		show_block(p, &s, out);
+}
+
+/* -- one value ---------------------------------------------------------- */
+
+struct gp_origin
+gp_policy_origin(const struct gp_policy *p, const char *name)
+{
+	struct gp_str option = gp_str(name);
+	struct gp_str head;
+	const struct gp_section *section = &gp_sections[0];
+	const struct gp_option_group *group = NULL;
+	const struct gp_option *o;
+	char word[64];
+
+	if (strchr(name, '.') != NULL) {
+		head = gp_str_split(&option, '.');
+		(void)snprintf(word, sizeof(word), "%.*s", GP_STR_ARG(head));
+		section = gp_section_child(section, word);
+	}
+	o = section == NULL ? NULL
+	                    : gp_section_option(section, option.p, &group);
+	if (o == NULL)
+		return (struct gp_origin){ .file = NULL };
+	return group->target == GP_IN_POLICY
+	           ? p->origins[gp_option_number(group, o)]
+	           : p->config->origins[gp_option_number(group, o)];
 }

@@ -442,6 +442,13 @@ void gp_config_unref(struct gp_config *c); /* NULL is allowed */
  */
 void gp_policy_show(const struct gp_policy *p, struct gp_buf *out);
 
+/*
+ * gp_policy_origin - where the value in force for this domain was written, of
+ * an option as gp_policy_show names it ("spf.fail", "trust.clients"); file NULL
+ * where it is built in.  Not of options in blocks with a title.
+ */
+struct gp_origin gp_policy_origin(const struct gp_policy *p, const char *name);
+
 /* -- building ---------------------------------------------------------- */
 
 #define GP_NO_BLOCK SIZE_MAX
