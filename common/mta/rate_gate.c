@@ -39,6 +39,7 @@ struct gp_rate_gate {
 	size_t cap;
 	struct gp_dns_held *held;
 	struct reservation *reservations;
+	struct reservation *refusals;       /* what was not charged */
 	struct gp_senders_finding envelope; /* policy NULL: no objection */
 
 	/* for the log */
@@ -337,8 +338,10 @@ static struct gp_verdict
 charge(struct gp_rate_gate *gate, const struct gp_rate_plan *plan, bool at_rcpt)
 {
 	struct reservation *r;
+	struct reservation **list;
 	struct gp_charged *made;
 	struct gp_verdict v;
+	bool fits;
 
 	if (plan->overflow) {
 		v = gp_tempfail("4.5.3",
@@ -351,15 +354,14 @@ charge(struct gp_rate_gate *gate, const struct gp_rate_plan *plan, bool at_rcpt)
 	if (plan->n == 0)
 		return gp_continue();
 	made = gp_arena_alloc(gate->arena, plan->n * sizeof(*made));
-	if (gp_store_charge(gate->own->store, plan->charges, plan->n, made) ==
-	    GP_NONE)
-		return refuse(gate, plan, made, at_rcpt);
+	fits = gp_store_charge(gate->own->store, plan->charges, plan->n,
+		   made) == GP_OK;
+	list = fits ? &gate->reservations : &gate->refusals;
 	r = gp_arena_alloc(gate->arena, sizeof(*r));
-	*r = (struct reservation){ .next = gate->reservations,
-		.plan = *plan,
-		.made = made };
-	gate->reservations = r;
-	return note_watched(gate, plan, made);
+	*r = (struct reservation){ *list, *plan, made };
+	*list = r;
+	return fits ? note_watched(gate, plan, made)
+	            : refuse(gate, plan, made, at_rcpt);
 }
 
 static struct gp_verdict
@@ -534,6 +536,33 @@ gp_rate_gate_end(struct gp_rate_gate *gate, struct gp_msg *m,
 	gate->committed = v.action == GP_CONTINUE;
 	gp_metrics_add(gate->metrics, GP_M_RATE_MESSAGES, !gate->committed, 1);
 	return v;
+}
+
+/* -- what was asked of the store --------------------------------------- */
+
+/* From the last one back: the list has it in front. */
+static void
+show_charges(const struct reservation *r, gp_rate_seen_fn fn, void *arg)
+{
+	for (; r != NULL; r = r->next)
+		for (size_t i = 0; i < r->plan.n; i++)
+			fn(arg, &r->plan.items[i], &r->plan.charges[i],
+			    &r->made[i]);
+}
+
+void
+gp_rate_gate_seen(const struct gp_rate_gate *gate, gp_rate_seen_fn fn,
+    void *arg)
+{
+	show_charges(gate->reservations, fn, arg);
+	show_charges(gate->refusals, fn, arg);
+}
+
+const char *
+gp_rate_gate_senders(const struct gp_rate_gate *gate, struct gp_origin *rule)
+{
+	*rule = gate->rule;
+	return gate->why;
 }
 
 /* -- the log ----------------------------------------------------------- */

@@ -30,17 +30,22 @@
 /* -- what outlives a message, opened with the policy ---------------------- */
 
 struct gp_rate_own;
+struct gp_store;
 
 /* gp_rate_open - the store goes on over a reload that does not name another
  * one.  GP_PERM, GP_TEMP: it can not be opened; in `problems`. */
 GP_MUST_USE enum gp_rc gp_rate_open(const struct gp_opening *with,
     struct gp_rate_own **out, struct gp_problems *problems);
+/* gp_rate_open_upon - upon a store that is open, which it takes. */
+struct gp_rate_own *
+gp_rate_open_upon(const struct gp_config *config, struct gp_store *store);
 void gp_rate_close(struct gp_rate_own *own); /* NULL is allowed */
 void gp_rate_stop(struct gp_rate_own *own);
 
 /*
  * gp_rate_request - of the control socket: "why REF", "meters [PREFIX]",
- * "store".  False: `out` says what is wrong.
+ * "store", "peek ..." and "peek-note ..." (core/rate_peek).  False: `out` says
+ * what is wrong.
  */
 bool gp_rate_request(struct gp_rate_own *own, struct gp_str request,
     struct gp_buf *out);
@@ -61,6 +66,17 @@ struct gp_verdict gp_rate_gate_rcpt(struct gp_rate_gate *gate, struct gp_msg *m,
  * `bytes` is its size.  With `continue` what it cost is spent. */
 struct gp_verdict gp_rate_gate_end(struct gp_rate_gate *gate, struct gp_msg *m,
     const struct gp_header *header, int64_t bytes);
+
+/* gp_rate_gate_seen - each charge that was asked for so far: what was made, the
+ * last recipient's first, then what was refused. */
+typedef void (*gp_rate_seen_fn)(void *arg, const struct gp_rate_item *item,
+    const struct gp_charge *charge, const struct gp_charged *made);
+void gp_rate_gate_seen(const struct gp_rate_gate *gate, gp_rate_seen_fn fn,
+    void *arg);
+
+/* gp_rate_gate_senders - the rule that objects, and why; NULL: none. */
+const char *
+gp_rate_gate_senders(const struct gp_rate_gate *gate, struct gp_origin *rule);
 
 /* gp_rate_gate_describe - for the log line of the answer that was given. */
 void

@@ -2,6 +2,7 @@
 #include "mta/rate_own.h"
 
 #include "base/xalloc.h"
+#include "core/rate_peek.h"
 #include "core/rate_reply.h"
 #include "io/clock.h"
 
@@ -78,6 +79,18 @@ any_wants_provider(const struct gp_config *config)
 		if (gp_rate_wants_provider(&blocks[i]))
 			return true;
 	return false;
+}
+
+struct gp_rate_own *
+gp_rate_open_upon(const struct gp_config *config, struct gp_store *store)
+{
+	struct gp_rate_own *own = gp_xcalloc(1, sizeof(*own));
+
+	own->where = gp_xstrdup("");
+	own->store = store;
+	own->providers = gp_provider_cache_new();
+	own->wants_provider = any_wants_provider(config);
+	return own;
 }
 
 enum gp_rc
@@ -190,6 +203,10 @@ gp_rate_request(struct gp_rate_own *own, struct gp_str request,
 	rest = gp_str_trim(rest);
 	if (gp_str_eq(word, GP_STR("why")))
 		return say_why(own, rest, out);
+	if (gp_str_eq(word, GP_STR(GP_RATE_PEEK)))
+		return gp_rate_request_peek(own, rest, out);
+	if (gp_str_eq(word, GP_STR(GP_RATE_PEEK_NOTE)))
+		return gp_rate_request_note(own, rest, out);
 	if (gp_str_eq(word, GP_STR("store"))) {
 		gp_store_describe(own->store, out);
 		return true;
@@ -202,6 +219,6 @@ gp_rate_request(struct gp_rate_own *own, struct gp_str request,
 		return false;
 	}
 	gp_buf_adds(out, "unknown request; known: ping status stats reload "
-			 "why store meters\n");
+			 "why store meters peek peek-note\n");
 	return false;
 }

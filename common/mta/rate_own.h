@@ -15,6 +15,16 @@ struct gp_rate_own {
 	char *where; /* the store's place in the policy that opened it */
 };
 
+/*
+ * gp_rate_request_peek, gp_rate_request_note - answer what core/rate_peek
+ * asks; `words` is what stands behind the first one.  A note that is not there
+ * is an empty answer.
+ */
+bool gp_rate_request_peek(struct gp_rate_own *own, struct gp_str words,
+    struct gp_buf *out);
+bool gp_rate_request_note(struct gp_rate_own *own, struct gp_str key,
+    struct gp_buf *out);
+
 /* gp_rate_refusal_key - where the note of a refusal is kept. */
 struct gp_str gp_rate_refusal_key(struct gp_str ref, struct gp_arena *arena);
 
