@@ -184,15 +184,38 @@ keys_new(const struct gp_config *config, struct gp_metrics *metrics)
 	return k;
 }
 
+static void
+open_engine(struct gp_dkim_keys *k, struct gp_problems *problems)
+{
+	const struct gp_dkim_checking *how =
+	    &gp_config_globals(k->config)->dkim;
+	struct gp_err err;
+
+	if (how->engine != GP_BUILTIN &&
+	    gp_opendkim_open(how, &k->opendkim, &err) != GP_OK)
+		gp_problems_add(problems, (struct gp_origin){ .file = NULL },
+		    "dkim.engine: %s", err.msg);
+}
+
+struct gp_dkim_keys *
+gp_dkim_keys_try(const struct gp_config *config, struct gp_problems *problems)
+{
+	struct gp_dkim_keys *k = keys_new(config, NULL);
+
+	for (size_t i = 0; i < k->n; i++)
+		open_key(&k->v[i], problems);
+	open_engine(k, problems);
+	k->cache = gp_key_cache_new(CACHED_KEYS, NULL);
+	return k;
+}
+
 enum gp_rc
 gp_dkim_keys_open(const struct gp_config *config,
     const struct gp_dkim_keys *old, struct gp_metrics *metrics,
     struct gp_dkim_keys **out, struct gp_problems *problems)
 {
-	const struct gp_dkim_checking *how = &gp_config_globals(config)->dkim;
 	struct gp_dkim_keys *k = keys_new(config, metrics);
 	const unsigned before = problems->count;
-	struct gp_err err;
 
 	*out = NULL;
 	for (size_t i = 0; i < k->n; i++) {
@@ -201,10 +224,7 @@ gp_dkim_keys_open(const struct gp_config *config,
 		if (old != NULL)
 			take_over(&k->v[i], old);
 	}
-	if (how->engine != GP_BUILTIN &&
-	    gp_opendkim_open(how, &k->opendkim, &err) != GP_OK)
-		gp_problems_add(problems, (struct gp_origin){ .file = NULL },
-		    "dkim.engine: %s", err.msg);
+	open_engine(k, problems);
 	if (problems->count != before) {
 		gp_dkim_keys_close(k);
 		return GP_PERM;
@@ -270,6 +290,27 @@ switched_on(const struct gp_policy *policy, enum gp_dkim_algorithm a)
 	return false;
 }
 
+/* Why this key does not sign; NULL: it does. */
+static const char *
+why_silent(const struct entry *e, const struct gp_policy *policy)
+{
+	const struct gp_key_policy *p = e->policy;
+
+	if (p->state == GP_KEY_RETIRED)
+		return "it is retired";
+	if (e->key == NULL)
+		return "its file could not be read";
+	if (!switched_on(policy, algorithm_of(e->key)))
+		return "its algorithm is not in `algorithms`";
+	if (p->state == GP_KEY_ACTIVE || atomic_load(&e->promoted))
+		return NULL;
+	if (p->activate_after_s == 0)
+		return "it is staged, without activate-after";
+	return gp_clock_wall_s() < p->activate_after_s
+	           ? "it is staged, its activate-after has yet to come"
+	           : "it is staged, and DNS does not have it";
+}
+
 const struct gp_dkim_key *
 gp_dkim_keys_of(const struct gp_dkim_keys *k, const struct gp_policy *policy,
     struct gp_arena *arena, size_t *n)
@@ -282,12 +323,10 @@ gp_dkim_keys_of(const struct gp_dkim_keys *k, const struct gp_policy *policy,
 	for (size_t i = 0; i < *n; i++) {
 		v[i].policy = e[i].policy;
 		v[i].key = e[i].key;
-		if (e[i].key == NULL)
-			continue;
-		v[i].algorithm = algorithm_of(e[i].key);
-		v[i].signs = (e[i].policy->state == GP_KEY_ACTIVE ||
-				 atomic_load(&e[i].promoted)) &&
-		             switched_on(policy, v[i].algorithm);
+		if (e[i].key != NULL)
+			v[i].algorithm = algorithm_of(e[i].key);
+		v[i].why = why_silent(&e[i], policy);
+		v[i].signs = v[i].why == NULL;
 	}
 	return v;
 }

@@ -30,6 +30,11 @@ GP_MUST_USE enum gp_rc gp_dkim_keys_open(const struct gp_config *config,
     struct gp_dkim_keys **out, struct gp_problems *problems);
 void gp_dkim_keys_close(struct gp_dkim_keys *k); /* NULL is allowed */
 
+/* gp_dkim_keys_try - the same for a reader who only wants to see: keys that can
+ * not be opened do not sign, and are in `problems`.  Never NULL. */
+struct gp_dkim_keys *
+gp_dkim_keys_try(const struct gp_config *config, struct gp_problems *problems);
+
 struct gp_key_cache *gp_dkim_keys_cache(const struct gp_dkim_keys *k);
 struct gp_opendkim *gp_dkim_keys_opendkim(const struct gp_dkim_keys *k);
 
@@ -39,6 +44,7 @@ struct gp_dkim_key {
 	const struct gp_private_key *key; /* NULL: retired */
 	enum gp_dkim_algorithm algorithm;
 	bool signs; /* active or promoted, and its algorithm is switched on */
+	const char *why; /* it does not, a clause; NULL: it does */
 };
 
 /*

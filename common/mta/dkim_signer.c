@@ -383,6 +383,19 @@ gp_dkim_signer_end(struct gp_dkim_signer *s, struct gp_dns_scope *scope)
 	return &s->out;
 }
 
+const struct gp_dkim_plan *
+gp_dkim_signer_plan(const struct gp_dkim_signer *s)
+{
+	return &s->plan;
+}
+
+const struct gp_dkim_key *
+gp_dkim_signer_keys(const struct gp_dkim_signer *s, size_t *n)
+{
+	*n = s->n_keys;
+	return s->keys;
+}
+
 void
 gp_dkim_signed_describe(const struct gp_dkim_signed *done,
     struct gp_logline *line)

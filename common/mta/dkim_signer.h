@@ -51,6 +51,12 @@ struct gp_dkim_signed {
 const struct gp_dkim_signed *
 gp_dkim_signer_end(struct gp_dkim_signer *s, struct gp_dns_scope *scope);
 
+/* gp_dkim_signer_plan, gp_dkim_signer_keys - what was decided at the end of the
+ * header, and the keys of the block as they stand; no keys unless it signs. */
+const struct gp_dkim_plan *gp_dkim_signer_plan(const struct gp_dkim_signer *s);
+const struct gp_dkim_key *
+gp_dkim_signer_keys(const struct gp_dkim_signer *s, size_t *n);
+
 /* gp_dkim_signed_describe - " dkim=signed d=... s=... by=... rule=..." for the
  * log. */
 void gp_dkim_signed_describe(const struct gp_dkim_signed *done,

@@ -162,6 +162,26 @@ dkim_close(void *own)
 	gp_dkim_keys_close(own);
 }
 
+/* -- for `gatepost explain` --------------------------------------------- */
+
+const struct gp_dkim_checks *
+gp_filter_dkim_checks(const struct gp_msg *m)
+{
+	return ((const struct message *)m->state)->checks;
+}
+
+const struct gp_dkim_signer *
+gp_filter_dkim_signer(const struct gp_msg *m)
+{
+	return ((const struct message *)m->state)->signer;
+}
+
+const struct gp_dkim_signed *
+gp_filter_dkim_signed(const struct gp_msg *m)
+{
+	return ((const struct message *)m->state)->done;
+}
+
 const struct gp_milter gp_filter_dkim = {
 	.name = "dkim",
 	.state_size = sizeof(struct message),

@@ -141,6 +141,24 @@ dmarc_stop(void *own)
 	    gp_time_add(gp_clock_us(), STOP_US));
 }
 
+/* -- for `gatepost explain` --------------------------------------------- */
+
+const struct gp_dmarc_inbound *
+gp_filter_dmarc_inbound(const struct gp_msg *m)
+{
+	const struct message *dmarc = m->state;
+
+	return dmarc->inbound.evaluated ? &dmarc->inbound : NULL;
+}
+
+const struct gp_preflight_result *
+gp_filter_dmarc_preflight(const struct gp_msg *m)
+{
+	const struct message *dmarc = m->state;
+
+	return dmarc->outbound.judged ? &dmarc->outbound : NULL;
+}
+
 const struct gp_milter gp_filter_dmarc = {
 	.name = "dmarc",
 	.state_size = sizeof(struct message),

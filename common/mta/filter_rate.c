@@ -110,6 +110,14 @@ rate_on_request(void *own, struct gp_str request, struct gp_buf *out)
 	return gp_rate_request(own, request, out);
 }
 
+/* -- for `gatepost explain` --------------------------------------------- */
+
+const struct gp_rate_gate *
+gp_filter_rate_gate(const struct gp_msg *m)
+{
+	return ((const struct message *)m->state)->gate;
+}
+
 const struct gp_milter gp_filter_rate = {
 	.name = "rate",
 	.state_size = sizeof(struct message),

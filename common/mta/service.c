@@ -390,8 +390,8 @@ gp_service_check(const struct gp_milter *milter, const struct gp_options *o)
 	return code;
 }
 
-static void
-find_host(char host[GP_DOMAIN_TEXT])
+void
+gp_service_host(char host[GP_DOMAIN_TEXT])
 {
 	char name[GP_DOMAIN_TEXT] = "";
 
@@ -469,7 +469,7 @@ gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
 	s->started_us = gp_clock_us();
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_mutex_init(&s->reloading, NULL);
-	find_host(s->app.host);
+	gp_service_host(s->app.host);
 	code = load(o, &config);
 	if (code != 0)
 		goto fail;

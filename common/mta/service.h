@@ -17,6 +17,10 @@
 
 struct gp_service;
 
+/* gp_service_host - our own name, normalised; "localhost" where there is none
+ * that is a domain name. */
+void gp_service_host(char host[GP_DOMAIN_TEXT]);
+
 /*
  * gp_service_check - read the policy, open what the milter needs with it, and
  * print every problem on stderr.  Returns 0, or 78 (EX_CONFIG).
