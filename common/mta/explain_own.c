@@ -1,0 +1,210 @@
+/* See explain_text.h: what is done with our own mail. */
+#include "mta/explain_text.h"
+
+#include "core/preflight.h"
+#include "core/rate_reply.h"
+#include "mta/dkim_signer.h"
+#include "mta/filter.h"
+#include "mta/preflight_check.h"
+#include "mta/rate_gate.h"
+
+/* -- signing ------------------------------------------------------------ */
+
+static const char *
+state_name(enum gp_key_state state)
+{
+	static const char *const names[] = {
+		[GP_KEY_STAGED] = "staged",
+		[GP_KEY_ACTIVE] = "active",
+		[GP_KEY_RETIRED] = "retired",
+	};
+
+	return names[state];
+}
+
+static void
+key_lines(const struct gp_explain_writer *w, const struct gp_dkim_signer *s)
+{
+	size_t n;
+	const struct gp_dkim_key *keys = gp_dkim_signer_keys(s, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct gp_key_policy *p = keys[i].policy;
+
+		gp_explain_line(w, "key", "%s, %s, %s%s%s%s", p->selector,
+		    state_name(p->state),
+		    keys[i].signs ? "signs" : "does not sign",
+		    keys[i].signs ? "" : ": ", keys[i].signs ? "" : keys[i].why,
+		    gp_explain_place(w, p->origin));
+	}
+}
+
+/* The files that could not be read, one problem a line. */
+static void
+unread_lines(const struct gp_explain_writer *w)
+{
+	struct gp_str rest = gp_buf_str(&w->x->keys.text);
+
+	while (rest.n > 0) {
+		struct gp_str line = gp_str_split(&rest, '\n');
+
+		gp_explain_line(w, "unreadable", "%.*s", GP_STR_ARG(line));
+	}
+	if (w->x->keys.text.n > 0)
+		gp_explain_line(w, "note",
+		    "the daemon signs with these keys if it can read them; "
+		    "here they count as not there");
+}
+
+static void
+fragile_lines(const struct gp_explain_writer *w, unsigned found)
+{
+	for (unsigned i = 0; i < GP_FRAGILES; i++)
+		if ((found & 1U << i) != 0)
+			gp_explain_line(w, "fragile", "%s",
+			    gp_fragile_text((enum gp_fragile)i));
+}
+
+void
+gp_explain_signing(const struct gp_explain_writer *w)
+{
+	const struct gp_msg *m = w->x->filters[GP_EXPLAIN_DKIM].msg;
+	const struct gp_dkim_signer *signer = gp_filter_dkim_signer(m);
+	const struct gp_dkim_signed *done = gp_filter_dkim_signed(m);
+	const struct gp_dkim_plan *plan = gp_dkim_signer_plan(signer);
+
+	if (done->domain != NULL)
+		gp_explain_head(w, "dkim", "signed, d=%s s=%s", done->domain,
+		    done->selectors);
+	else
+		gp_explain_head(w, "dkim", "%s: %s",
+		    done->kept > 0 ? "signed already" : "not signed",
+		    done->why);
+	if (plan->author.domain != NULL)
+		gp_explain_line(w, "author", "%s", plan->author.domain);
+	if (plan->policy != NULL)
+		gp_explain_line(w, "block", "%s%s", plan->policy->domain,
+		    gp_explain_place(w, plan->policy->origin));
+	key_lines(w, signer);
+	unread_lines(w);
+	if (done->kept > 0)
+		gp_explain_line(w, "kept", "%zu valid signatures of ours",
+		    done->kept);
+	if (done->n_remove > 0)
+		gp_explain_line(w, "removed",
+		    "%zu signatures of ours that do not fit", done->n_remove);
+	fragile_lines(w, done->fragile);
+	gp_explain_lookups(w, GP_EXPLAIN_DKIM);
+}
+
+/* -- preflight ---------------------------------------------------------- */
+
+void
+gp_explain_preflight(const struct gp_explain_writer *w)
+{
+	const struct gp_explain_filter *f = &w->x->filters[GP_EXPLAIN_DMARC];
+	const struct gp_preflight_result *r = gp_filter_dmarc_preflight(f->msg);
+	const struct gp_preflight *p;
+
+	if (r == NULL) {
+		gp_explain_head(w, "preflight",
+		    "nothing is required of this mail");
+		return;
+	}
+	p = &r->found;
+	gp_explain_head(w, "preflight", "%s",
+	    p->missing > 0 ? "fail" : (p->open > 0 ? "open" : "pass"));
+	for (size_t i = 0; i < p->n; i++)
+		gp_explain_line(w,
+		    p->v[i].state == GP_PREFLIGHT_MISSING ? "missing" : "open",
+		    "%s: %s", gp_preflight_need_name(p->v[i].need),
+		    p->v[i].why);
+	gp_explain_lookups(w, GP_EXPLAIN_DMARC);
+	gp_explain_line(w, "does", "%s%s",
+	    gp_disposition_name(r->verdict.disposition),
+	    r->verdict.monitored ? ", which mode = monitor does not carry out"
+				 : "");
+}
+
+/* -- limits ------------------------------------------------------------- */
+
+static const char *
+outcome_of(const struct gp_explain_writer *w, const struct gp_charged *made)
+{
+	if (made->free)
+		return "free: the recipient came before";
+	if (made->fits)
+		return "passes";
+	if (made->wait_ms == GP_METER_NEVER)
+		return "is over until the day ends";
+	return gp_arena_printf(w->x->arena, "is over, fits in %lld s",
+	    (long long)((made->wait_ms + 999) / 1000));
+}
+
+static void
+charge_lines(const struct gp_explain_writer *w,
+    const struct gp_explain_charge *c)
+{
+	const struct gp_rate_item *item = c->item;
+
+	gp_explain_line(w, "limit", "%s%s%s", gp_rate_label(item, w->x->arena),
+	    gp_explain_place(w, item->origin),
+	    item->monitored || item->over == GP_OVER_LOG ? ", only watched"
+							 : "");
+	gp_explain_line(w, "  meter", "%.*s", GP_STR_ARG(c->charge->key));
+	if (gp_explain_levels(w->x))
+		gp_explain_line(w, "  level",
+		    "%.1f of %.0f with this message's %.0f: %s", c->made->level,
+		    c->charge->rule.capacity, c->charge->cost,
+		    outcome_of(w, c->made));
+	else
+		gp_explain_line(w, "  costs", "%.0f of %.0f", c->charge->cost,
+		    c->charge->rule.capacity);
+}
+
+static void
+limit_lines(const struct gp_explain_writer *w, const struct gp_rate_gate *gate)
+{
+	const struct gp_explain_charges all = gp_explain_charges(w->x);
+	const struct gp_explain_daemon *d = w->x->daemon;
+	struct gp_origin rule;
+	const char *why = gp_rate_gate_senders(gate, &rule);
+
+	if (why != NULL)
+		gp_explain_line(w, "senders", "%s%s", why,
+		    gp_explain_place(w, rule));
+	if (all.n == 0)
+		gp_explain_line(w, "limit", "none applies");
+	if (d->failed)
+		gp_explain_line(w, "levels", "not known: %s", d->err.msg);
+	else if (all.n > 0 && !d->asked)
+		gp_explain_line(w, "levels", "not known: nobody was asked");
+	for (size_t i = 0; i < all.n; i++)
+		charge_lines(w, &all.v[i]);
+}
+
+void
+gp_explain_limits(const struct gp_explain_writer *w)
+{
+	const struct gp_explain_filter *f = &w->x->filters[GP_EXPLAIN_RATE];
+	const struct gp_rate_gate *gate =
+	    f->msg == NULL ? NULL : gp_filter_rate_gate(f->msg);
+
+	if (f->msg != NULL && f->msg->direction == GP_INBOUND) {
+		gp_explain_head(w, "limits", "none: the mail is not ours");
+		return;
+	}
+	if (gate == NULL && f->msg != NULL) {
+		gp_explain_head(w, "limits",
+		    "none: a null sender without a login is exempt");
+		return;
+	}
+	if (gate == NULL || !gp_explain_ran(w, GP_EXPLAIN_RATE)) {
+		if (gate != NULL && gp_explain_charges(w->x).n > 0)
+			limit_lines(w, gate);
+		return;
+	}
+	gp_explain_head(w, "limits", "%s", gp_action_name(f->verdict.action));
+	limit_lines(w, gate);
+	gp_explain_lookups(w, GP_EXPLAIN_RATE);
+}
