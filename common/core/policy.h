@@ -449,6 +449,15 @@ void gp_policy_show(const struct gp_policy *p, struct gp_buf *out);
  */
 struct gp_origin gp_policy_origin(const struct gp_policy *p, const char *name);
 
+/* gp_policy_each - the same, value by value. */
+struct gp_shown {
+	const char *name;       /* "spf.fail", "key.n2026a.state" ... */
+	const char *value;      /* as it would stand in a file */
+	struct gp_origin where; /* file NULL: built in */
+};
+typedef void (*gp_shown_fn)(void *arg, const struct gp_shown *value);
+void gp_policy_each(const struct gp_policy *p, gp_shown_fn each, void *arg);
+
 /* -- building ---------------------------------------------------------- */
 
 #define GP_NO_BLOCK SIZE_MAX

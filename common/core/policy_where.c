@@ -1,7 +1,7 @@
 /* See policy_where.h. */
 #include "core/policy_where.h"
 
-#include "core/policy_table.h"
+#include "core/policy_config.h"
 
 #include <string.h>
 
@@ -35,4 +35,12 @@ gp_policy_where(const struct gp_policy *policy, const char *section,
     const char *option)
 {
 	return gp_origin_of(policy->origins, section, option, policy->origin);
+}
+
+struct gp_origin
+gp_config_where(const struct gp_config *config, const char *section,
+    const char *option)
+{
+	return gp_origin_of(config->origins, section, option,
+	    (struct gp_origin){ .file = NULL });
 }

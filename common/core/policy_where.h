@@ -22,4 +22,8 @@ struct gp_origin gp_origin_of(const struct gp_origin *origins,
 struct gp_origin gp_policy_where(const struct gp_policy *policy,
     const char *section, const char *option);
 
+/* gp_config_where - of an option outside of blocks; file NULL: built in. */
+struct gp_origin gp_config_where(const struct gp_config *config,
+    const char *section, const char *option);
+
 #endif

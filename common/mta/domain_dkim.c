@@ -174,6 +174,15 @@ judge_known(const struct signer *s, const struct gp_dns_answer *a)
 	remedy(s, verb);
 }
 
+static void
+remedy_unknown(const struct signer *s)
+{
+	gp_findings_remedy(s->j->out,
+	    gp_key_file_denied(s->policy->file)
+		? "run this as root or as the user of gatepost-dkim"
+		: "mend the key's file first");
+}
+
 /* Without the private key: is there anything that could be its record? */
 static void
 judge_unknown(const struct signer *s, const struct gp_dns_answer *a)
@@ -189,17 +198,15 @@ judge_unknown(const struct signer *s, const struct gp_dns_answer *a)
 		gp_domain_untold(s->j, TOPIC, s->name, a, s->name);
 	} else if (n == 0) {
 		gp_findings_add(s->j->out, signs(s) ? GP_RED : GP_YELLOW, TOPIC,
-		    s->name, "no usable key is published");
-		gp_findings_remedy(s->j->out, "publish the record of %s",
-		    s->policy->file);
+		    s->name,
+		    "no usable key is published, and ours is not known: %s",
+		    s->why.msg);
+		remedy_unknown(s);
 	} else {
 		gp_findings_add(s->j->out, GP_YELLOW, TOPIC, s->name,
 		    "a key is published; not compared with ours: %s",
 		    s->why.msg);
-		gp_findings_remedy(s->j->out,
-		    gp_key_file_denied(s->policy->file)
-			? "run this as root or as the user of gatepost-dkim"
-			: "mend the key's file");
+		remedy_unknown(s);
 	}
 	gp_domain_where(s->j, s->policy->origin);
 }

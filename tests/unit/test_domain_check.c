@@ -282,10 +282,13 @@ static const struct row dkim_rows[] = {
 	{ "no private key, a record", "dkim",
 	    "key \"s1\" { file = \"{D}/none.pem\" }", AT_S1 "\"{A}\"\n",
 	    { { GP_YELLOW, "not compared with ours: {D}/none.pem",
-		"mend the key's file" } } },
+		"mend the key's file first" } } },
 	{ "no private key, no record", "dkim",
 	    "key \"s1\" { file = \"{D}/none.pem\" }", AT_S1 "\"v=DKIM1; p=\"\n",
-	    { { GP_RED, "no usable key", "{D}/none.pem" } } },
+	    { { GP_RED,
+		"no usable key is published, and ours is not known: "
+	        "{D}/none.pem",
+		"mend the key's file first" } } },
 };
 
 static void
