@@ -6,6 +6,7 @@ static const struct {
 	const char *name;
 } types[] = {
 	{ GP_DNS_A, "A" },
+	{ GP_DNS_NS, "NS" },
 	{ GP_DNS_CNAME, "CNAME" },
 	{ GP_DNS_PTR, "PTR" },
 	{ GP_DNS_MX, "MX" },

@@ -22,6 +22,7 @@
 /* The values are those of the wire (RFC 1035 3.2.2, RFC 3596). */
 enum gp_dns_type {
 	GP_DNS_A = 1,
+	GP_DNS_NS = 2,
 	GP_DNS_CNAME = 5,
 	GP_DNS_PTR = 12,
 	GP_DNS_MX = 15,
@@ -31,7 +32,7 @@ enum gp_dns_type {
 
 struct gp_dns_rr {
 	struct gp_str text;  /* TXT: strings joined, any bytes, NUL behind;
-	                      * MX, PTR: the name as a C string in presentation
+	                      * MX, NS, PTR: the name as a C string in presentation
 	                      * form, no final dot ("" is the root) */
 	struct gp_ip ip;     /* A, AAAA: as on the wire (AAAA not unmapped) */
 	uint16_t preference; /* MX */

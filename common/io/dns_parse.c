@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define CLASS_IN       1
-#define TYPE_NS        2
 #define TYPE_SOA       6
 #define TYPE_OPT       41
 #define RCODE_NXDOMAIN 3
@@ -112,7 +111,7 @@ read_authority(struct message *m)
 		read_rr(&m->c, &rr);
 		if (rr.class != CLASS_IN)
 			continue;
-		if (rr.type == TYPE_NS)
+		if (rr.type == GP_DNS_NS)
 			m->has_ns = true;
 		if (rr.type == TYPE_SOA) {
 			m->has_soa = true;
@@ -223,6 +222,7 @@ read_record(struct message *m, const struct wire_rr *from,
 		to->preference = (uint16_t)gp_dns_read_u16(&c);
 		data_name(&c, end, &name);
 		break;
+	case GP_DNS_NS:
 	case GP_DNS_PTR:
 	case GP_DNS_CNAME:
 		data_name(&c, end, &name);

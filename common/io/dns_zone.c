@@ -13,6 +13,7 @@
  *	*.example.com        A     192.0.2.80            ; RFC 4592
  *	25.2.0.192.in-addr.arpa PTR mail.example.com
  *	null.example.com     MX    0 .
+ *	example.com          NS    ns1.example.com
  *
  * A name is absolute, with or without its final dot, in any case.  TTL is in
  * seconds, 300 when left out; "there is none" holds for 60 seconds.  `;` or
@@ -292,6 +293,7 @@ read_data(struct parser *p, struct gp_dns_zone_record *r)
 		return read_txt(p, r);
 	case GP_DNS_MX:
 		return read_mx(p, r);
+	case GP_DNS_NS:
 	case GP_DNS_PTR:
 	case GP_DNS_CNAME:
 		return read_name(p, r);
@@ -376,7 +378,7 @@ read_type(struct parser *p, struct gp_dns_zone_record *r)
 	if (gp_str_eq(w.s, GP_STR("*")))
 		return GP_OK;
 	if (gp_dns_type_parse(w.s, &type) != GP_OK)
-		return fail(p, "not a type (A AAAA CNAME MX PTR TXT)", w.s);
+		return fail(p, "not a type (A AAAA CNAME MX NS PTR TXT)", w.s);
 	r->type = type;
 	return GP_OK;
 }

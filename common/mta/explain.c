@@ -43,6 +43,7 @@ add_record(struct gp_buf *out, enum gp_dns_type type,
 		gp_buf_adds(out,
 		    rr->text.n > RECORDS_SHOWN / 2 ? "...\"" : "\"");
 		break;
+	case GP_DNS_NS:
 	case GP_DNS_PTR:
 	case GP_DNS_CNAME:
 	default:

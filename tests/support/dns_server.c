@@ -122,6 +122,7 @@ reply_records(struct dns_message *m, const struct question *q, uint32_t ttl_s)
 		dns_message_txt(m, q->name, ttl_s, GP_STR("text"));
 		break;
 	case GP_DNS_MX:
+	case GP_DNS_NS:
 	case GP_DNS_PTR:
 	case GP_DNS_CNAME:
 		dns_message_target(m, q->name, (enum gp_dns_type)q->type, ttl_s,
