@@ -17,6 +17,7 @@ struct reader {
 	struct gp_problems *problems;
 	unsigned before; /* problems that were there already */
 	bool passing;    /* a file could not be read for a passing reason */
+	const struct gp_policy_instead *instead; /* not read yet, or NULL */
 	size_t n_blocks, max_blocks;
 	struct gp_block *blocks;
 	size_t n_settings, max_settings;
@@ -155,13 +156,33 @@ slurp(struct reader *r, int fd, const char *path, struct gp_str *text)
 	return true;
 }
 
+static void
+read_instead(struct reader *r)
+{
+	const struct gp_policy_instead *instead = r->instead;
+
+	r->instead = NULL;
+	if (instead->text.n > GP_CONFIG_FILE_MAX)
+		gp_problems_add(r->problems,
+		    (struct gp_origin){ .file = instead->path },
+		    "%zu bytes: expected at most %d", instead->text.n,
+		    GP_CONFIG_FILE_MAX);
+	else
+		read_text(r, instead->text, instead->path);
+}
+
 /* O_NONBLOCK: a pipe in the place of a file must not make us wait. */
 static void
 read_file(struct reader *r, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct gp_str text;
+	int fd;
 
+	if (r->instead != NULL && strcmp(r->instead->path, path) == 0) {
+		read_instead(r);
+		return;
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		can_not(r, path, "can not open it");
 		return;
@@ -225,9 +246,17 @@ enum gp_rc
 gp_policy_load(const char *path, struct gp_config **out,
     struct gp_problems *problems)
 {
+	return gp_policy_load_with(path, NULL, out, problems);
+}
+
+enum gp_rc
+gp_policy_load_with(const char *path, const struct gp_policy_instead *instead,
+    struct gp_config **out, struct gp_problems *problems)
+{
 	struct reader r = { .arena = gp_arena_new(),
 		.problems = problems,
-		.before = problems->count };
+		.before = problems->count,
+		.instead = instead };
 	const char *directory = directory_of(&r, path);
 	enum gp_rc rc;
 
@@ -235,6 +264,8 @@ gp_policy_load(const char *path, struct gp_config **out,
 	read_directory(&r,
 	    gp_arena_printf(r.arena, "%s%spolicy.d", directory,
 		directory[0] == '\0' || directory[1] == '\0' ? "" : "/"));
+	if (r.instead != NULL)
+		read_instead(&r);
 	rc = build(&r, directory, out);
 	gp_problems_sort(problems);
 	if (r.passing)

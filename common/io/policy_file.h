@@ -23,6 +23,20 @@
 GP_MUST_USE enum gp_rc gp_policy_load(const char *path, struct gp_config **out,
     struct gp_problems *problems);
 
+/* A text that is to become one of the files. */
+struct gp_policy_instead {
+	const char *path; /* as the policy names it, "DIRECTORY/policy.d/X" */
+	struct gp_str text;
+};
+
+/*
+ * gp_policy_load_with - the same as if that text stood in that file already,
+ * a new one too.  What is wrong with it is said before it is written.
+ */
+GP_MUST_USE enum gp_rc
+gp_policy_load_with(const char *path, const struct gp_policy_instead *instead,
+    struct gp_config **out, struct gp_problems *problems);
+
 /*
  * gp_policy_parse - the same from memory, under the name `name`; no policy.d.
  * For tests and the fuzzer.
