@@ -18,6 +18,24 @@ gp_dkim_public_eq(const struct gp_dkim_public *a,
 	return gp_str_eq(a->n, b->n) && gp_str_eq(a->e, b->e);
 }
 
+static bool
+is_odd(struct gp_str number)
+{
+	return ((unsigned char)number.p[number.n - 1] & 1) != 0;
+}
+
+bool
+gp_dkim_rsa_is_sane(const struct gp_dkim_public *key)
+{
+	const struct gp_str n = key->n;
+	const struct gp_str e = key->e;
+
+	return n.n > 1 && n.n <= GP_DKIM_RSA_BITS_MAX / 8 && n.p[0] != 0 &&
+	       is_odd(n) && e.n > 0 && e.n <= GP_DKIM_RSA_E_BYTES &&
+	       e.p[0] != 0 && is_odd(e) &&
+	       (e.n > 1 || (unsigned char)e.p[0] > 1);
+}
+
 /* Is the word in the list of a tag, words with ":" between them? */
 static bool
 lists(const struct gp_str *list, struct gp_str word)

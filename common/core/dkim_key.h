@@ -34,6 +34,10 @@ struct gp_dkim_public {
 bool gp_dkim_public_eq(const struct gp_dkim_public *a,
     const struct gp_dkim_public *b);
 
+/* gp_dkim_rsa_is_sane - in the bounds that the arithmetic was made for, with
+ * odd numbers and an exponent above 1, which would sign anything. */
+bool gp_dkim_rsa_is_sane(const struct gp_dkim_public *key);
+
 struct gp_dkim_key_record {
 	bool revoked;   /* p= is empty: `key` is not set */
 	bool testing;   /* t=y */

@@ -129,22 +129,6 @@ bytes_of(struct gp_str s)
 	return (const unsigned char *)s.p;
 }
 
-static bool
-is_odd(struct gp_str number)
-{
-	return (bytes_of(number)[number.n - 1] & 1) != 0;
-}
-
-/* In the bounds that the arithmetic was made for.  An exponent of 1 signs
- * anything. */
-static bool
-rsa_is_sane(struct gp_str n, struct gp_str e)
-{
-	return n.n > 1 && n.n <= GP_SIGNATURE_BYTES && n.p[0] != 0 &&
-	       is_odd(n) && e.n > 0 && e.n <= GP_DKIM_RSA_E_BYTES &&
-	       e.p[0] != 0 && is_odd(e) && (e.n > 1 || bytes_of(e)[0] > 1);
-}
-
 static EVP_PKEY *
 pkey_of_params(OSSL_PARAM *params)
 {
@@ -189,7 +173,7 @@ public_engine(const struct gp_dkim_public *p, struct engine *e)
 		    bytes_of(p->point), p->point.n);
 		return e->pkey != NULL;
 	}
-	if (!rsa_is_sane(p->n, p->e))
+	if (!gp_dkim_rsa_is_sane(p))
 		return false;
 	e->pkey = rsa_of_numbers(p->n, p->e);
 	return e->pkey != NULL && engine_set_rsa(e, EVP_PKEY_verify_init);
@@ -516,6 +500,28 @@ gp_private_key_parse(struct gp_str pem, struct gp_private_key **out,
 	OPENSSL_cleanse(der, n);
 	free(der);
 	return rc;
+}
+
+enum gp_rc
+gp_private_key_generate(enum gp_dkim_key_type type, unsigned bits,
+    struct gp_secret_bytes *pem, struct gp_err *err)
+{
+	EVP_PKEY *pkey = type == GP_DKIM_KEY_RSA
+	                     ? EVP_RSA_gen(bits)
+	                     : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	PKCS8_PRIV_KEY_INFO *info = pkey == NULL ? NULL : EVP_PKEY2PKCS8(pkey);
+	unsigned char *der = NULL;
+	int n = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+	enum gp_rc rc = GP_TEMP;
+
+	if (n > 0)
+		rc = gp_key_pem_encode(gp_str_n((const char *)der, (size_t)n),
+		    pem);
+	OPENSSL_clear_free(der, n > 0 ? (size_t)n : 0);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	EVP_PKEY_free(pkey);
+	ERR_clear_error();
+	return rc == GP_OK ? rc : gp_fail(err, rc, "OpenSSL makes no such key");
 }
 
 struct gp_private_key *

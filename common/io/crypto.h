@@ -15,11 +15,13 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "core/dkim_key.h"
+#include "io/secret_file.h"
 
 #include <stdint.h>
 
 #define GP_SHA256_BYTES    32
 #define GP_SIGNATURE_BYTES (GP_DKIM_RSA_BITS_MAX / 8) /* longest one */
+#define GP_PRIVATE_PEM_MAX 8192 /* of a generated key; RSA-4096 has 3272 */
 
 /* HMAC-SHA256 (RFC 2104) of data under key; never fails (aborts when the
  * library can not compute at all). */
@@ -54,6 +56,15 @@ struct gp_private_key; /* reference counted */
  */
 GP_MUST_USE enum gp_rc gp_private_key_parse(struct gp_str pem,
     struct gp_private_key **out, struct gp_err *err);
+
+/*
+ * gp_private_key_generate - a new key as PEM (PKCS#8), RSA of `bits` with the
+ * exponent 65537 or Ed25519, into `pem`, which has room for
+ * GP_PRIVATE_PEM_MAX octets; wipe it after use.  A second or more of 4096 bits.
+ * GP_TEMP: the library failed, or there is too little room.
+ */
+GP_MUST_USE enum gp_rc gp_private_key_generate(enum gp_dkim_key_type type,
+    unsigned bits, struct gp_secret_bytes *pem, struct gp_err *err);
 struct gp_private_key *gp_private_key_ref(struct gp_private_key *k);
 void gp_private_key_unref(struct gp_private_key *k); /* NULL is allowed */
 

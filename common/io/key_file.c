@@ -319,3 +319,20 @@ gp_key_file_denied(const char *path)
 	return faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) != 0 &&
 	       errno == EACCES;
 }
+
+/* -- a new one ------------------------------------------------------------- */
+
+enum gp_rc
+gp_key_file_create(const char *path, enum gp_dkim_key_type type, unsigned bits,
+    gid_t group, struct gp_err *err)
+{
+	char text[GP_PRIVATE_PEM_MAX];
+	struct gp_secret_bytes pem = { .p = text, .size = sizeof(text) };
+	enum gp_rc rc = gp_private_key_generate(type, bits, &pem, err);
+
+	if (rc == GP_OK)
+		rc = gp_text_file_create(path, gp_str_n(pem.p, pem.n),
+		    group == GP_KEEP_GROUP ? 0600 : 0640, group, err);
+	explicit_bzero(text, sizeof(text));
+	return rc;
+}

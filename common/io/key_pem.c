@@ -215,3 +215,44 @@ gp_key_pem_decode(struct gp_str text, uint8_t *der, size_t *n,
 	*n = 0;
 	return rc == GP_OK ? decode(body, der, n, err) : rc;
 }
+
+/* -- writing --------------------------------------------------------------- */
+
+#define LINE_OCTETS 48 /* of which base64 makes 64 (RFC 7468 2) */
+
+static void
+put(struct gp_secret_bytes *out, struct gp_str text)
+{
+	if (out->n + text.n <= out->size)
+		memcpy(out->p + out->n, text.p, text.n);
+	out->n += text.n;
+}
+
+enum gp_rc
+gp_key_pem_encode(struct gp_str der, struct gp_secret_bytes *out)
+{
+	struct gp_buf line;
+
+	/* room at once: it is not copied about as it grows */
+	gp_buf_init(&line, SIZE_MAX);
+	gp_buf_addf(&line, "%*s", 2 * LINE_OCTETS, "");
+	out->n = 0;
+	put(out, GP_STR("-----BEGIN PRIVATE KEY-----\n"));
+	while (der.n > 0) {
+		size_t n = der.n < LINE_OCTETS ? der.n : LINE_OCTETS;
+
+		gp_buf_reset(&line);
+		gp_base64_encode((const uint8_t *)der.p, n, &line);
+		gp_buf_addc(&line, '\n');
+		put(out, gp_buf_str(&line));
+		der = gp_str_n(der.p + n, der.n - n);
+	}
+	put(out, GP_STR("-----END PRIVATE KEY-----\n"));
+	explicit_bzero(line.p, line.cap);
+	gp_buf_clear(&line);
+	if (out->n <= out->size)
+		return GP_OK;
+	explicit_bzero(out->p, out->size);
+	out->n = 0;
+	return GP_TEMP;
+}
