@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define STRING_MAX 255 /* RFC 1035 3.3: one octet says the length */
+#define DAY_S      INT64_C(86400)
+#define QUEUES_S   (12 * DAY_S)
 
 const char *
 gp_dkim_record_name(const char *selector, const char *domain,
@@ -63,6 +65,16 @@ gp_dkim_record_nsupdate(const char *name, unsigned ttl_s, struct gp_str text,
 	    name, ttl_s);
 	gp_dkim_record_strings(text, " ", out);
 	gp_buf_adds(out, "\nsend\n");
+}
+
+int64_t
+gp_dkim_record_keep_until_s(int64_t retired_on_s, int64_t expire_ms)
+{
+	int64_t holds_s =
+	    expire_ms == 0 ? QUEUES_S : expire_ms / 1000 + GP_DKIM_DRIFT_S;
+	int64_t end_s = retired_on_s / DAY_S * DAY_S + DAY_S + holds_s;
+
+	return (end_s + DAY_S - 1) / DAY_S * DAY_S;
 }
 
 /* -- compared ----------------------------------------------------------- */

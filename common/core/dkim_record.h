@@ -40,6 +40,14 @@ void gp_dkim_record_zone(const char *name, unsigned ttl_s, struct gp_str text,
 void gp_dkim_record_nsupdate(const char *name, unsigned ttl_s,
     struct gp_str text, const char *server, struct gp_buf *out);
 
+/*
+ * gp_dkim_record_keep_until_s - the first second of the day on which the record
+ * of a retired key may be deleted.  Its last signature is from the day
+ * `retired_on_s`; it holds for `expire_ms` (x=), or, with 0, as long as the
+ * mail may be on its way: 5 days in queues (RFC 5321 4.5.4.1), and a week more.
+ */
+int64_t gp_dkim_record_keep_until_s(int64_t retired_on_s, int64_t expire_ms);
+
 /* -- compared ----------------------------------------------------------- */
 
 enum gp_dkim_published_verdict {

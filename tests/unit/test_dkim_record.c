@@ -270,6 +270,26 @@ dkim_record_for_nsupdate_replaces_the_old_one(void **state)
 	gp_buf_clear(&out);
 }
 
+static void
+dkim_record_of_a_retired_key_is_kept_as_its_signatures_hold(void **state)
+{
+	static const struct {
+		int64_t on_s, expire_ms, until_s;
+	} times[] = {
+		/* 2026-11-22: a day, 10 days, and a day for the clocks */
+		{ 1795305600, INT64_C(864000000), 1795305600 + 12 * 86400 },
+		{ 1795305600, INT64_C(3600000), 1795305600 + 2 * 86400 },
+		{ 1795305600, 0, 1795305600 + 13 * 86400 },
+		{ 1795305600 + 86399, 0, 1795305600 + 13 * 86400 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		assert_int_equal(gp_dkim_record_keep_until_s(times[i].on_s,
+				     times[i].expire_ms),
+		    times[i].until_s);
+}
+
 int
 main(void)
 {
@@ -280,6 +300,8 @@ main(void)
 		cmocka_unit_test(
 		    dkim_record_in_a_zone_file_has_its_name_and_strings),
 		cmocka_unit_test(dkim_record_for_nsupdate_replaces_the_old_one),
+		cmocka_unit_test(
+		    dkim_record_of_a_retired_key_is_kept_as_its_signatures_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
