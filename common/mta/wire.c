@@ -67,9 +67,13 @@ wire_free(struct wire *w)
 void
 gp_wire_accepted(int fd)
 {
+	struct wire *w;
+
 	if (fd < 0 || fd >= GP_WIRE_MAX)
 		return;
-	wire_free(atomic_exchange(&wires[fd], gp_xcalloc(1, sizeof(**wires))));
+	w = gp_xcalloc(1, sizeof(*w));
+	w->patience_ms = -1;
+	wire_free(atomic_exchange(&wires[fd], w));
 }
 
 int
