@@ -1,6 +1,7 @@
 /* See clock.h. */
 #include "io/clock.h"
 
+#include <sys/timex.h>
 #include <time.h>
 
 static int64_t
@@ -51,4 +52,18 @@ gp_clock_day(int64_t wall_s, int64_t *ends_s)
 	*ends_s = (int64_t)mktime(&date);
 	local.tm_hour = local.tm_min = local.tm_sec = 0;
 	return (int64_t)timegm(&local) / 86400;
+}
+
+enum gp_rc
+gp_clock_synced(int64_t *error_us)
+{
+	struct timex t = { .modes = 0 };
+	int state = adjtimex(&t);
+
+	*error_us = 0;
+	if (state < 0)
+		return GP_PERM;
+	*error_us = t.maxerror;
+	return state == TIME_ERROR || (t.status & STA_UNSYNC) != 0 ? GP_NONE
+	                                                           : GP_OK;
 }

@@ -7,6 +7,7 @@
 #ifndef GP_IO_CLOCK_H
 #define GP_IO_CLOCK_H
 
+#include "base/err.h"
 #include "base/time.h"
 
 /* Microseconds since an arbitrary start; never steps; for deadlines. */
@@ -25,5 +26,9 @@ int64_t gp_clock_wall_s(void);
 
 /* The same in milliseconds; for times that are promised. */
 int64_t gp_clock_wall_ms(void);
+
+/* gp_clock_synced - GP_OK: the kernel is told the right time, *error_us is how
+ * far off it may be; GP_NONE: it is not; GP_PERM: it does not say. */
+GP_MUST_USE enum gp_rc gp_clock_synced(int64_t *error_us);
 
 #endif

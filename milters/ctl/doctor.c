@@ -100,7 +100,11 @@ static const struct topic {
 	{ "sockets", false, false, ctl_doctor_sockets },
 	{ "postfix", false, false, ctl_doctor_postfix },
 	{ "chain", true, false, ctl_doctor_chain },
+	{ "resolver", true, true, ctl_doctor_resolver },
 	{ "domains", true, true, ctl_doctor_domains },
+	{ "tls", false, false, ctl_doctor_tls },
+	{ "clock", false, false, ctl_doctor_clock },
+	{ "files", true, false, ctl_doctor_files },
 };
 #define TOPICS (sizeof(topics) / sizeof(topics[0]))
 
@@ -190,6 +194,8 @@ read_options(struct doctor *d)
 		code = read_egress(d);
 	if (code == 0)
 		code = read_blocklists(d);
+	if (code == 0)
+		code = ctl_doctor_read_ports(d);
 	return code;
 }
 
@@ -244,6 +250,7 @@ static const struct ctl_option doctor_options[] = {
 	{ "--config-dir", "DIR", "of the Postfix that is asked" },
 	{ "--blocklist", "ZONE", "is an egress address on it; repeatable" },
 	{ "--egress", "ADDRESS", "mail leaves from here, too; repeatable" },
+	{ "--smtp", "HOST:PORT", "look at TLS there; repeatable" },
 	CTL_DNS_OPTIONS,
 	{ .name = NULL },
 };

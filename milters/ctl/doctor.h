@@ -66,11 +66,18 @@ void ctl_doctor_ask(struct doctor *d);
  * finding. */
 void ctl_doctor_find_mta(struct doctor *d);
 
+/* ctl_doctor_read_ports - is each --smtp of its form?  Returns 0, or 64. */
+int ctl_doctor_read_ports(struct doctor *d);
+
 /* One topic each. */
 void ctl_doctor_daemons(struct doctor *d);
 void ctl_doctor_sockets(struct doctor *d);
 void ctl_doctor_postfix(struct doctor *d);
 void ctl_doctor_chain(struct doctor *d);
 void ctl_doctor_domains(struct doctor *d);
+void ctl_doctor_tls(struct doctor *d);
+void ctl_doctor_clock(struct doctor *d);
+void ctl_doctor_resolver(struct doctor *d);
+void ctl_doctor_files(struct doctor *d);
 
 #endif

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TRY_MS 5000
+#define TRY_MS     5000
+#define GROUP_TEXT 16384
 
 enum { SPF, DKIM, DMARC, RATE };
 
@@ -129,14 +130,17 @@ name_of(const struct doctor *d, int daemon)
 }
 
 static const char *
-group_of(const char *socket)
+group_of(struct doctor *d, const char *socket)
 {
-	struct group *group = NULL;
+	struct group entry, *group = NULL;
+	char text[GROUP_TEXT];
 	struct stat st;
 
-	if (path_of(socket) != NULL && stat(path_of(socket), &st) == 0)
-		group = getgrgid(st.st_gid);
-	return group == NULL ? "_gatepost" : group->gr_name;
+	if (path_of(socket) == NULL || stat(path_of(socket), &st) != 0 ||
+	    getgrgid_r(st.st_gid, &entry, text, sizeof(text), &group) != 0 ||
+	    group == NULL)
+		return "_gatepost";
+	return gp_arena_strdup(d->arena, group->gr_name);
 }
 
 static void
@@ -147,7 +151,7 @@ say_remedy(struct doctor *d, const struct doctor_daemon *daemon,
 
 	if (rc == GP_PERM && t->user != NULL)
 		gp_findings_remedy(out, "adduser %s %s\npostfix reload",
-		    t->user, group_of(daemon->socket));
+		    t->user, group_of(d, daemon->socket));
 	else if (rc == GP_PERM)
 		gp_findings_remedy(out, "sudo gatepost doctor");
 	else if (rc == GP_NONE && t->chroot != NULL)
@@ -308,7 +312,8 @@ ctl_doctor_postfix(struct doctor *d)
 
 	if (d->mta != GP_OK) {
 		gp_findings_add(d->findings, GP_YELLOW, "postfix", "",
-		    "%s: the MTA was not looked at", d->mta_why);
+		    "no Postfix here, the MTA was not looked at: %s",
+		    d->mta_why);
 		if (d->mta != GP_NONE)
 			gp_findings_remedy(d->findings, "postfix check");
 		return;

@@ -43,7 +43,8 @@ getopt glob grp netdb poll pthread pwd regex sched search semaphore spawn
 sysexits syslog termios unistd arpa/inet arpa/nameser net/if netinet/in
 netinet/tcp resolv sys/epoll sys/eventfd sys/file sys/mman sys/prctl sys/random
 sys/resource sys/select sys/signalfd sys/socket sys/stat sys/statvfs sys/syscall
-sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/vfs sys/wait linux/limits'
+sys/time sys/timerfd sys/timex sys/types
+sys/uio sys/un sys/utsname sys/vfs sys/wait linux/limits'
 
 # Of these, what pure code may use.
 own_pure='assert ctype errno float inttypes limits setjmp stdalign stdarg
