@@ -154,3 +154,41 @@ gp_postfix_get(const struct gp_postfix *p, const char *name, const char **value,
 	gp_run_clear(&r);
 	return rc;
 }
+
+/* "... unused parameter: NAME=VALUE": postconf -n shows the others only. */
+static void
+read_unused(struct gp_postfix_items *items, struct gp_str text)
+{
+	static const char mark[] = "main.cf: unused parameter: ";
+
+	while (text.p != NULL) {
+		struct gp_str line = gp_str_split(&text, '\n');
+		const char *at = line.n == 0 ? NULL
+		                             : memmem(line.p, line.n, mark,
+						   sizeof(mark) - 1);
+
+		if (at == NULL)
+			continue;
+		at += sizeof(mark) - 1;
+		gp_postfix_items_read(items,
+		    gp_str_n(at, (size_t)(line.p + line.n - at)));
+	}
+}
+
+enum gp_rc
+gp_postfix_settings(const struct gp_postfix *p, struct gp_postfix_items *items,
+    struct gp_err *err)
+{
+	const char *argv[] = { "postconf", "-c", p->config_dir, "-n", NULL };
+	const struct gp_run what = { .argv = argv, .timeout_ms = CALL_MS };
+	struct gp_run_result r;
+	enum gp_rc rc = call(&what, &r, err);
+
+	gp_postfix_items_init(items, p->arena);
+	if (rc == GP_OK) {
+		gp_postfix_items_read(items, gp_buf_str(&r.out));
+		read_unused(items, gp_buf_str(&r.err));
+	}
+	gp_run_clear(&r);
+	return rc;
+}

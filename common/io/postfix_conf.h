@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "core/postfix_items.h"
 #include "core/postfix_master.h"
 
 struct gp_postfix {
@@ -36,6 +37,11 @@ GP_MUST_USE enum gp_rc gp_postfix_open(struct gp_arena *arena,
  * parameter. */
 GP_MUST_USE enum gp_rc gp_postfix_get(const struct gp_postfix *p,
     const char *name, const char **value, struct gp_err *err);
+
+/* gp_postfix_settings - all parameters that main.cf sets, as `before` of
+ * `items`, also those that postconf calls unused. */
+GP_MUST_USE enum gp_rc gp_postfix_settings(const struct gp_postfix *p,
+    struct gp_postfix_items *items, struct gp_err *err);
 
 /* gp_postfix_call - PROGRAM -c config_dir ARGS..., and what it prints, in
  * p->arena (out may be NULL).  GP_NONE: no such program; GP_PERM: it failed,
