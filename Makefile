@@ -168,7 +168,7 @@ check: setup-check
 	$(Q)O=$(O) tests/run.sh
 
 tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
-    test_control% test_metrics% test_policy% test_milter_% test_spf_check \
+    test_control% test_tail test_metrics% test_policy% test_milter_% test_spf_check \
     test_crypto% test_key_cache% test_dkim_check% test_dkim_keys% \
     test_dkim_libopendkim% test_dkim_signer% test_record_store% \
     test_dmarc_records test_store% test_providers,$(UNIT)))

@@ -104,3 +104,25 @@ gp_policy_origin(const struct gp_policy *p, const char *name)
 	           ? p->origins[gp_option_number(group, o)]
 	           : p->config->origins[gp_option_number(group, o)];
 }
+
+/* -- two of them -------------------------------------------------------- */
+
+static bool
+same_strings(const struct gp_strings *a, const struct gp_strings *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->v[i], b->v[i]) != 0)
+			return false;
+	return true;
+}
+
+bool
+gp_resolver_same(const struct gp_resolver_policy *a,
+    const struct gp_resolver_policy *b)
+{
+	return same_strings(&a->servers, &b->servers) &&
+	       a->timeout_ms == b->timeout_ms && a->tries == b->tries &&
+	       a->cache_bytes == b->cache_bytes;
+}

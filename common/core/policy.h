@@ -429,6 +429,10 @@ const struct gp_policy *gp_config_domains(const struct gp_config *c, size_t *n);
  * built-in "unix:/run/gatepost/NAME/milter.sock"; NULL for another name. */
 const char *gp_config_listen(const struct gp_config *c, const char *daemon);
 
+/* gp_resolver_same - would a resolver of one do for the other? */
+bool gp_resolver_same(const struct gp_resolver_policy *a,
+    const struct gp_resolver_policy *b);
+
 /* gp_config_id - a number made from what was written, whatever the files are
  * called: equal policies on several hosts have the same. */
 uint64_t gp_config_id(const struct gp_config *c);

@@ -23,7 +23,9 @@
 #define LINGER_US GP_US_PER_S /* for the client's own close */
 #define PAUSE_US  GP_US_PER_S /* between accepts that fail */
 
-enum stage { READING, WRITING, LINGERING };
+#define STREAM_MAX 16384 /* octets of lines that wait for one client */
+
+enum stage { READING, WRITING, LINGERING, STREAMING };
 
 struct client {
 	int fd; /* -1: no client */
@@ -33,12 +35,18 @@ struct client {
 	size_t n;
 	struct gp_buf answer;
 	size_t sent;
+	struct gp_tail *tail; /* streaming: it is joined, ... */
+	struct gp_tail_reader reader;
+	bool more; /* ... has more lines, as far as is known, ... */
+	bool deaf; /* ... and the client will say nothing more */
 };
 
 struct gp_control {
 	gp_control_fn fn;
 	void *arg;
+	struct gp_tail *tail; /* NULL: there is none */
 	char *path;
+	mode_t mode;
 	dev_t dev; /* of our socket at `path` */
 	ino_t ino;
 	int listener;
@@ -75,6 +83,9 @@ gp_control_request(struct gp_str received, bool ended, struct gp_str *out,
 static void
 drop(struct client *cl)
 {
+	if (cl->tail != NULL)
+		gp_tail_leave(cl->tail, &cl->reader);
+	cl->tail = NULL;
 	(void)close(cl->fd);
 	cl->fd = -1;
 	gp_buf_clear(&cl->answer);
@@ -121,25 +132,120 @@ answer(struct client *cl, bool ok, const struct gp_buf *text)
 	write_answer(cl);
 }
 
+/* -- streams --------------------------------------------------------------- */
+
+static size_t
+count_streams(const struct gp_control *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
+		n += c->clients[i].fd >= 0 && c->clients[i].stage == STREAMING;
+	return n;
+}
+
+/* It has no deadline: that nothing is to say, or that the other side does not
+ * read, is no fault here. */
+static bool
+begin_stream(struct gp_control *c, struct client *cl, bool ended,
+    struct gp_buf *why)
+{
+	if (count_streams(c) >= GP_CONTROL_TAILS) {
+		gp_buf_addf(why, "%d clients listen already", GP_CONTROL_TAILS);
+		return false;
+	}
+	cl->tail = c->tail;
+	gp_tail_join(c->tail, &cl->reader);
+	gp_buf_adds(&cl->answer, "ok\n");
+	cl->stage = STREAMING;
+	cl->deadline_us = GP_NEVER_US;
+	cl->more = true;
+	cl->deaf = ended;
+	return true;
+}
+
+/* The client may have closed its side for writing, and still read. */
+static void
+hear_stream(struct client *cl)
+{
+	char waste[4096];
+	ssize_t n = recv(cl->fd, waste, sizeof(waste), MSG_DONTWAIT);
+
+	if (n == 0)
+		cl->deaf = true;
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		drop(cl);
+}
+
+/* Send what the client takes now, of one portion of lines at most. */
+static void
+feed_stream(struct client *cl)
+{
+	ssize_t n;
+
+	if (cl->sent == cl->answer.n) {
+		gp_buf_reset(&cl->answer);
+		cl->sent = 0;
+		gp_tail_read(cl->tail, &cl->reader, &cl->answer, STREAM_MAX);
+	}
+	cl->more = cl->answer.n > 0;
+	if (!cl->more)
+		return;
+	n = send(cl->fd, cl->answer.p + cl->sent, cl->answer.n - cl->sent,
+	    MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n >= 0)
+		cl->sent += (size_t)n;
+	else if (errno != EAGAIN && errno != EINTR)
+		drop(cl);
+}
+
+static void
+step_stream(struct client *cl, short revents)
+{
+	if ((revents & (POLLHUP | POLLERR)) != 0) {
+		drop(cl);
+		return;
+	}
+	if ((revents & POLLIN) != 0)
+		hear_stream(cl);
+	if (cl->fd >= 0)
+		feed_stream(cl);
+}
+
+/* -- one request ----------------------------------------------------------- */
+
+static void
+serve_request(struct gp_control *c, struct client *cl, struct gp_str request,
+    bool ended, struct gp_buf *text)
+{
+	bool ok;
+
+	if (c->tail != NULL && gp_str_eq(request, GP_STR("tail"))) {
+		if (!begin_stream(c, cl, ended, text))
+			answer(cl, false, text);
+		return;
+	}
+	ok = c->fn(c->arg, request, text);
+	if (text->overflow) {
+		ok = false;
+		gp_buf_reset(text);
+		gp_buf_adds(text, "the answer is too long");
+	}
+	answer(cl, ok, text);
+}
+
 static void
 serve(struct gp_control *c, struct client *cl, bool ended)
 {
 	struct gp_str request = gp_str_n(NULL, 0);
 	struct gp_buf text;
 	struct gp_err err;
-	bool ok = false;
 
 	gp_buf_init(&text, GP_CONTROL_ANSWER_MAX);
 	switch (gp_control_request(gp_str_n(cl->in, cl->n), ended, &request,
 	    &err)) {
 	case GP_OK:
-		ok = c->fn(c->arg, request, &text);
-		if (text.overflow) {
-			ok = false;
-			gp_buf_reset(&text);
-			gp_buf_adds(&text, "the answer is too long");
-		}
-		answer(cl, ok, &text);
+		serve_request(c, cl, request, ended, &text);
 		break;
 	case GP_NONE:
 		break;
@@ -181,9 +287,13 @@ linger(struct client *cl)
 }
 
 static void
-step_client(struct gp_control *c, struct client *cl, bool ready)
+step_client(struct gp_control *c, struct client *cl, short revents)
 {
-	if (!ready) {
+	if (cl->stage == STREAMING) {
+		step_stream(cl, revents);
+		return;
+	}
+	if (revents == 0) {
 		if (gp_clock_us() >= cl->deadline_us)
 			drop(cl);
 		return;
@@ -196,6 +306,7 @@ step_client(struct gp_control *c, struct client *cl, bool ready)
 		write_answer(cl);
 		break;
 	case LINGERING:
+	case STREAMING:
 	default:
 		linger(cl);
 		break;
@@ -234,6 +345,7 @@ welcome(struct gp_control *c)
 	cl->fd = fd;
 	cl->n = 0;
 	cl->sent = 0;
+	cl->tail = NULL;
 	gp_buf_init(&cl->answer, GP_CONTROL_ANSWER_MAX + 64);
 	enter(cl, READING, PATIENCE_US);
 }
@@ -255,7 +367,23 @@ time_to_wait(const struct gp_control *c)
 	return next <= now ? 0 : (int)((next - now) / GP_US_PER_MS) + 1;
 }
 
-enum { WAKE, LISTENER, FIRST, POLLED = FIRST + GP_CONTROL_CLIENTS };
+enum { WAKE, LISTENER, BELL, FIRST, POLLED = FIRST + GP_CONTROL_CLIENTS };
+
+static short
+events_of(const struct client *cl)
+{
+	switch (cl->stage) {
+	case WRITING:
+		return POLLOUT;
+	case STREAMING:
+		return (
+		    short)((cl->deaf ? 0 : POLLIN) | (cl->more ? POLLOUT : 0));
+	case READING:
+	case LINGERING:
+	default:
+		return POLLIN;
+	}
+}
 
 static void
 list_descriptors(struct gp_control *c, struct pollfd p[POLLED])
@@ -265,9 +393,13 @@ list_descriptors(struct gp_control *c, struct pollfd p[POLLED])
 	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++) {
 		const struct client *cl = &c->clients[i];
 
-		p[FIRST + i] = (struct pollfd){ .fd = cl->fd,
-			.events = cl->stage == WRITING ? POLLOUT : POLLIN };
+		p[FIRST + i] =
+		    (struct pollfd){ .fd = cl->fd, .events = events_of(cl) };
 	}
+	p[BELL] =
+	    (struct pollfd){ .fd = count_streams(c) > 0 ? gp_tail_bell(c->tail)
+		                                        : -1,
+		    .events = POLLIN };
 	p[WAKE] = (struct pollfd){ .fd = c->wake, .events = POLLIN };
 	p[LISTENER] =
 	    (struct pollfd){ .fd = open ? c->listener : -1, .events = POLLIN };
@@ -288,10 +420,12 @@ run(void *arg)
 		}
 		if (p[WAKE].revents != 0)
 			return NULL;
+		if (p[BELL].fd >= 0)
+			gp_tail_arm(c->tail);
 		for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
 			if (c->clients[i].fd >= 0)
 				step_client(c, &c->clients[i],
-				    p[FIRST + i].revents != 0);
+				    p[FIRST + i].revents);
 		if (p[LISTENER].revents != 0)
 			welcome(c);
 	}
@@ -308,7 +442,8 @@ failed(struct gp_err *err, const char *path, const char *what, int error)
 }
 
 /* Bind the listener, so that no moment has a socket of a wider mode: Linux
- * takes it from the mode of the unbound socket, minus the umask. */
+ * takes it from the mode of the unbound socket, minus the umask.  The mode
+ * that is wanted comes then, whatever the umask. */
 static enum gp_rc
 listen_at(struct gp_control *c, struct gp_err *err)
 {
@@ -322,7 +457,8 @@ listen_at(struct gp_control *c, struct gp_err *err)
 	if (c->listener < 0 || c->wake < 0)
 		return failed(err, c->path, "no descriptor", errno);
 	if (fchmod(c->listener, S_IRUSR | S_IWUSR) != 0 ||
-	    bind(c->listener, (const struct sockaddr *)&at, sizeof(at)) != 0)
+	    bind(c->listener, (const struct sockaddr *)&at, sizeof(at)) != 0 ||
+	    chmod(c->path, c->mode) != 0)
 		return failed(err, c->path, "can't be made", errno);
 	if (lstat(c->path, &st) == 0) {
 		c->dev = st.st_dev;
@@ -354,20 +490,22 @@ release(struct gp_control *c)
 }
 
 enum gp_rc
-gp_control_open(const char *path, gp_control_fn fn, void *arg,
+gp_control_open(const struct gp_control_options *options,
     struct gp_control **out, struct gp_err *err)
 {
 	struct gp_control *c;
-	enum gp_rc rc = gp_daemon_clear_socket(path, err);
+	enum gp_rc rc = gp_daemon_clear_socket(options->path, err);
 	int error;
 
 	*out = NULL;
 	if (rc != GP_OK)
 		return rc;
 	c = gp_xcalloc(1, sizeof(*c));
-	c->fn = fn;
-	c->arg = arg;
-	c->path = gp_xstrdup(path);
+	c->fn = options->fn;
+	c->arg = options->arg;
+	c->tail = options->tail;
+	c->path = gp_xstrdup(options->path);
+	c->mode = options->mode;
 	c->listener = -1;
 	c->wake = -1;
 	for (size_t i = 0; i < GP_CONTROL_CLIENTS; i++)
@@ -376,7 +514,7 @@ gp_control_open(const char *path, gp_control_fn fn, void *arg,
 	if (rc == GP_OK) {
 		error = pthread_create(&c->thread, NULL, run, c);
 		if (error != 0)
-			rc = failed(err, path, "no thread", error);
+			rc = failed(err, c->path, "no thread", error);
 	}
 	if (rc == GP_OK)
 		*out = c;

@@ -1,10 +1,14 @@
 /*
- * control - the daemon's ear for its operator: a unix socket, mode 0600.
+ * control - the daemon's ear for its operator: a unix socket.
  *
  * A request is one line ("reload", "stats", "status", "ping"), the answer is
  * a first line "ok" or "error", then text, then the end of the connection.
  * One thread serves up to GP_CONTROL_CLIENTS clients beside each other, so
  * that a silent one keeps nobody waiting; it is dropped after 5 s.
+ *
+ * "tail" has an answer without an end: the lines of io/tail as they come, for
+ * as long as the client wants them.  It may be silent, and read as slowly as
+ * it likes; it then loses lines, and nobody waits for it.
  *
  * Blocking: its own thread.
  * Threads:  the callback runs in the control thread.
@@ -14,8 +18,12 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "io/tail.h"
+
+#include <sys/types.h>
 
 #define GP_CONTROL_CLIENTS     8
+#define GP_CONTROL_TAILS       6    /* of them; so questions find a place */
 #define GP_CONTROL_REQUEST_MAX 1024 /* bytes of a request, with its newline */
 #define GP_CONTROL_ANSWER_MAX  1048576
 
@@ -28,14 +36,22 @@ struct gp_control;
 typedef bool (
     *gp_control_fn)(void *arg, struct gp_str request, struct gp_buf *out);
 
+struct gp_control_options {
+	const char *path;
+	mode_t mode; /* of the socket */
+	gp_control_fn fn;
+	void *arg;            /* borrowed until gp_control_close, ... */
+	struct gp_tail *tail; /* ... and this; NULL: "tail" is for fn, too */
+};
+
 /*
- * gp_control_open - listen on `path` and start the thread.  A stale socket is
+ * gp_control_open - listen and start the thread.  A stale socket is
  * replaced.  GP_PERM: anything else is at that path, or nothing can be made
  * there (err as gp_daemon_clear_socket words it); GP_TEMP: no descriptor or
- * thread just now.  `arg` is borrowed until gp_control_close.
+ * thread just now.
  */
-GP_MUST_USE enum gp_rc gp_control_open(const char *path, gp_control_fn fn,
-    void *arg, struct gp_control **out, struct gp_err *err);
+GP_MUST_USE enum gp_rc gp_control_open(const struct gp_control_options *options,
+    struct gp_control **out, struct gp_err *err);
 
 /*
  * gp_control_close - stop the thread (after a callback that runs), drop the

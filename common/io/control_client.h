@@ -11,6 +11,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <stdint.h>
+
+#define GP_CONTROL_ASKS_MAX 16
+
 /*
  * gp_control_ask - send one line, append the answer's text to `out` (at most
  * GP_CONTROL_ANSWER_MAX octets are read).
@@ -21,5 +25,26 @@
  */
 GP_MUST_USE enum gp_rc gp_control_ask(const char *path, const char *request,
     int64_t timeout_ms, struct gp_buf *out, struct gp_err *err);
+
+/* One of several that are asked at once. */
+struct gp_control_ask {
+	const char *path;
+	enum gp_rc rc;     /* as of gp_control_ask */
+	struct gp_buf out; /* clear it */
+	struct gp_err err;
+	/* while it is asked */
+	int fd;
+	struct gp_buf got;
+};
+
+/* gp_control_ask_all - the same request to all, 1 to GP_CONTROL_ASKS_MAX, of
+ * which only `path` is set; together they take no longer than one. */
+void gp_control_ask_all(struct gp_control_ask *asks, size_t n,
+    const char *request, int64_t timeout_ms);
+
+/* gp_control_connect - a socket on which the request was sent and the answer
+ * can be read, non-blocking; close it.  GP_TEMP, GP_PERM as above. */
+GP_MUST_USE enum gp_rc gp_control_connect(const char *path, const char *request,
+    int *fd, struct gp_err *err);
 
 #endif

@@ -275,6 +275,17 @@ static const struct family families[GP_METRICS] = {
 	    .help = "Reloads of the policy.",
 	    .label = "outcome",
 	    .values = reload_outcomes },
+	[GP_M_RELOAD_GOOD] = { .name = "gatepost_config_last_reload_successful",
+	    .kind = GAUGE,
+	    .help = "0 after a reload that failed: an older policy is in"
+		    " force than the file has." },
+	[GP_M_RELOAD_TIME] = { .name = "gatepost_config_last_reload_success_"
+	                               "timestamp_seconds",
+	    .kind = GAUGE,
+	    .help = "When the policy in force was read." },
+	[GP_M_STARTED] = { .name = "gatepost_start_time_seconds",
+	    .kind = GAUGE,
+	    .help = "When the daemon was started." },
 	[GP_M_LOG_LOST] = { .name = "gatepost_log_lines_lost_total",
 	    .kind = COUNTER,
 	    .help = "Log lines that could not be written." },

@@ -62,9 +62,13 @@ enum gp_metric {
 	GP_M_STORE_SECONDS, /* histogram, us observed */
 	GP_M_STORE_STATE,   /* gauge: up, local */
 	/* the process */
-	GP_M_RELOADS,  /* counter: ok, failed */
-	GP_M_LOG_LOST, /* counter */
-	GP_METRICS     /* how many */
+	GP_M_RELOADS,     /* counter: ok, failed */
+	GP_M_RELOAD_GOOD, /* gauge: 1 unless the last one failed */
+	GP_M_RELOAD_TIME, /* gauge: seconds since 1970, of the policy in force
+	                   */
+	GP_M_STARTED,     /* gauge: seconds since 1970 */
+	GP_M_LOG_LOST,    /* counter */
+	GP_METRICS        /* how many */
 };
 
 struct gp_metrics;

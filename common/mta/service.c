@@ -5,16 +5,21 @@
 #include "io/clock.h"
 #include "io/control.h"
 #include "io/daemon.h"
+#include "io/fleet.h"
 #include "io/log.h"
 #include "io/policy_file.h"
+#include "mta/service_status.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#define TAIL_BYTES 262144 /* lines for a listener that is slow */
 
 /* A resolver outlives a policy that did not change it. */
 struct shared_dns {
@@ -39,11 +44,14 @@ struct gp_service {
 	int lock_fd;
 	int64_t started_us;
 	struct gp_control *control;
+	struct gp_control *stats; /* what everybody in our group may ask */
 
 	pthread_mutex_t reloading; /* one reload at a time */
 	pthread_mutex_t lock;      /* guards what follows */
 	struct world *world;
 	char *last_problems; /* of the last reload, NULL when it was good */
+	int64_t policy_us;   /* since when this policy is in force */
+	int64_t reload_us;   /* the last one; 0: there was none */
 };
 
 /* -- policy and resolver as one counted whole -------------------------- */
@@ -69,26 +77,6 @@ world_unref(struct world *w)
 	free(w);
 }
 
-static bool
-same_strings(const struct gp_strings *a, const struct gp_strings *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (strcmp(a->v[i], b->v[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool
-same_resolver(const struct gp_resolver_policy *a,
-    const struct gp_resolver_policy *b)
-{
-	return same_strings(&a->servers, &b->servers) &&
-	       a->timeout_ms == b->timeout_ms && a->tries == b->tries &&
-	       a->cache_bytes == b->cache_bytes;
-}
-
 /* The resolver of `old` (NULL: none) goes on when its options did not change;
  * NULL when one can not be opened. */
 static struct shared_dns *
@@ -101,7 +89,7 @@ dns_for(const struct gp_config *config, const struct world *old,
 	struct gp_dns *dns;
 
 	if (old != NULL &&
-	    same_resolver(how, &gp_config_globals(old->config)->resolver)) {
+	    gp_resolver_same(how, &gp_config_globals(old->config)->resolver)) {
 		atomic_fetch_add(&old->dns->refs, 1);
 		return old->dns;
 	}
@@ -187,8 +175,15 @@ remember_outcome(struct gp_service *s, const char *problems)
 	(void)pthread_mutex_lock(&s->lock);
 	free(s->last_problems);
 	s->last_problems = problems == NULL ? NULL : gp_xstrdup(problems);
+	s->reload_us = gp_clock_us();
+	if (problems == NULL)
+		s->policy_us = s->reload_us;
 	(void)pthread_mutex_unlock(&s->lock);
 	gp_metrics_add(s->app.metrics, GP_M_RELOADS, problems != NULL, 1);
+	gp_metrics_set(s->app.metrics, GP_M_RELOAD_GOOD, 0, problems == NULL);
+	if (problems == NULL)
+		gp_metrics_set(s->app.metrics, GP_M_RELOAD_TIME, 0,
+		    gp_clock_wall_s());
 	gp_daemon_notify(
 	    problems == NULL
 		? "READY=1\nSTATUS=policy in force"
@@ -279,21 +274,30 @@ static void
 status(struct gp_service *s, struct gp_buf *out)
 {
 	struct gp_env *env = gp_service_take(s);
+	struct gp_status now = { .program = s->options->program,
+		.name = s->app.milter->name,
+		.socket = s->socket,
+		.config = s->options->config,
+		.seal_key = s->seal_key,
+		.policy = gp_config_id(env->config),
+		.metrics = s->app.metrics,
+		.started_us = s->started_us };
 
-	gp_buf_addf(out, "program %s %s\npid %ld\nuptime_s %lld\n",
-	    s->options->program, GP_VERSION, (long)getpid(),
-	    (long long)((gp_clock_us() - s->started_us) / GP_US_PER_S));
-	gp_buf_addf(out, "socket %s\nconfig %s\npolicy %016llx\n", s->socket,
-	    s->options->config, (unsigned long long)gp_config_id(env->config));
-	gp_buf_addf(out, "seal_key %s\nsessions_open %lld\n", s->seal_key,
-	    (long long)gp_metrics_get(s->app.metrics, GP_M_SESSIONS_OPEN, 0));
 	gp_service_release(env);
 	(void)pthread_mutex_lock(&s->lock);
-	gp_buf_adds(out, s->last_problems == NULL
-			     ? "last_reload ok\n"
-			     : "last_reload failed, the old policy stays:\n");
-	gp_buf_adds(out, s->last_problems == NULL ? "" : s->last_problems);
+	now.policy_us = s->policy_us;
+	now.reload_us = s->reload_us;
+	now.problems = s->last_problems;
+	gp_status_format(&now, out);
 	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+stats(struct gp_service *s, struct gp_buf *out)
+{
+	gp_metrics_set(s->app.metrics, GP_M_LOG_LOST, 0,
+	    (int64_t)gp_log_lost());
+	gp_metrics_format(s->app.metrics, out);
 }
 
 static bool
@@ -316,16 +320,32 @@ on_request(void *arg, struct gp_str request, struct gp_buf *out)
 	} else if (gp_str_eq(request, GP_STR("status"))) {
 		status(s, out);
 	} else if (gp_str_eq(request, GP_STR("stats"))) {
-		gp_metrics_set(s->app.metrics, GP_M_LOG_LOST, 0,
-		    (int64_t)gp_log_lost());
-		gp_metrics_format(s->app.metrics, out);
+		stats(s, out);
 	} else if (gp_str_eq(request, GP_STR("reload"))) {
 		return gp_service_reload(s, out);
 	} else if (s->app.milter->on_request != NULL) {
 		return ask_milter(s, request, out);
 	} else {
 		gp_buf_adds(out,
-		    "unknown request; known: ping status stats reload\n");
+		    "unknown request; known: ping status stats reload"
+		    " tail\n");
+		return false;
+	}
+	return true;
+}
+
+/* Numbers, and nothing that was sent or configured. */
+static bool
+on_stats_request(void *arg, struct gp_str request, struct gp_buf *out)
+{
+	struct gp_service *s = arg;
+
+	if (gp_str_eq(request, GP_STR("ping"))) {
+		gp_buf_adds(out, "pong\n");
+	} else if (gp_str_eq(request, GP_STR("stats"))) {
+		stats(s, out);
+	} else {
+		gp_buf_adds(out, "unknown request; known: ping stats\n");
 		return false;
 	}
 	return true;
@@ -426,6 +446,32 @@ settle(struct gp_service *s)
 }
 
 static int
+open_controls(struct gp_service *s, const struct gp_options *o)
+{
+	char control[512];
+	char stats_path[512];
+	const struct gp_control_options all = { .path = control,
+		.mode = S_IRUSR | S_IWUSR,
+		.fn = on_request,
+		.arg = s,
+		.tail = s->app.tail };
+	const struct gp_control_options some = { .path = stats_path,
+		.mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP,
+		.fn = on_stats_request,
+		.arg = s };
+	struct gp_err err;
+
+	(void)snprintf(control, sizeof(control), "%s/" GP_FLEET_CONTROL,
+	    o->runtime_dir);
+	(void)snprintf(stats_path, sizeof(stats_path), "%s/" GP_FLEET_STATS,
+	    o->runtime_dir);
+	if (gp_control_open(&all, &s->control, &err) != GP_OK ||
+	    gp_control_open(&some, &s->stats, &err) != GP_OK)
+		return say(o, EX_CONFIG, err.msg);
+	return 0;
+}
+
+static int
 open_parts(struct gp_service *s, struct gp_config *config)
 {
 	const struct gp_globals *g = gp_config_globals(config);
@@ -449,10 +495,7 @@ open_parts(struct gp_service *s, struct gp_config *config)
 	gp_problems_clear(&problems);
 	if (rc != GP_OK)
 		return EX_CONFIG;
-	(void)snprintf(path, sizeof(path), "%s/control.sock", o->runtime_dir);
-	if (gp_control_open(path, on_request, s, &s->control, &err) != GP_OK)
-		return say(o, EX_CONFIG, err.msg);
-	return 0;
+	return open_controls(s, o);
 }
 
 int
@@ -467,6 +510,7 @@ gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
 	s->options = o;
 	s->app.milter = milter;
 	s->started_us = gp_clock_us();
+	s->policy_us = s->started_us;
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_mutex_init(&s->reloading, NULL);
 	gp_service_host(s->app.host);
@@ -485,6 +529,10 @@ gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
 	gp_log_open(o->program, o->foreground,
 	    o->verbose ? GP_LOG_DEBUG : GP_LOG_INFO);
 	s->app.metrics = gp_metrics_new(milter->name);
+	s->app.tail = gp_tail_new(TAIL_BYTES);
+	gp_metrics_set(s->app.metrics, GP_M_STARTED, 0, gp_clock_wall_s());
+	gp_metrics_set(s->app.metrics, GP_M_RELOAD_GOOD, 0, 1);
+	gp_metrics_set(s->app.metrics, GP_M_RELOAD_TIME, 0, gp_clock_wall_s());
 	code = open_parts(s, config);
 	if (code != 0)
 		goto fail;
@@ -493,6 +541,8 @@ gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
 fail:
 	if (s->world != NULL)
 		world_unref(s->world);
+	gp_control_close(s->control);
+	gp_tail_free(s->app.tail);
 	gp_metrics_free(s->app.metrics);
 	free(s->seal_key);
 	free(s->socket);
@@ -539,7 +589,9 @@ gp_service_stop(struct gp_service *s)
 	const struct gp_milter *milter = s->app.milter;
 
 	gp_control_close(s->control);
+	gp_control_close(s->stats);
 	s->control = NULL;
+	s->stats = NULL;
 	(void)pthread_mutex_lock(&s->lock);
 	if (milter->stop != NULL)
 		milter->stop(s->world->env.own);

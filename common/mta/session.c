@@ -240,6 +240,7 @@ log_decision(const struct gp_msg *m, const struct gp_addr *rcpt,
 		gp_logline_add(&line, "to", rcpt->raw);
 	gp_logline_adds(&line, "helo", m->session->helo);
 	gp_log(GP_LOG_INFO, "%s", line.text);
+	gp_tail_add(m->session->app->tail, gp_str_n(line.text, line.n));
 }
 
 static void

@@ -42,6 +42,7 @@
 #include "io/dns.h"
 #include "io/metrics.h"
 #include "io/seal_key.h"
+#include "io/tail.h"
 
 struct gp_env;
 struct gp_session;
@@ -100,6 +101,7 @@ struct gp_milter {
 struct gp_app {
 	const struct gp_milter *milter;
 	struct gp_metrics *metrics;
+	struct gp_tail *tail; /* of decisions; NULL: nobody can listen */
 	struct gp_seal_key seal;
 	char host[GP_DOMAIN_TEXT]; /* our own name, normalised */
 };

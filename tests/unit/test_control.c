@@ -28,6 +28,7 @@ static char argument[] = "the argument";
 static char folder[] = "/tmp/gp-control-XXXXXX";
 static char path[64];
 static atomic_int calls;
+static struct gp_tail *tail; /* NULL: the server has none */
 
 static int
 group_setup(void **state)
@@ -63,6 +64,18 @@ echo(void *arg, struct gp_str request, struct gp_buf *out)
 	return !gp_str_eq(request, GP_STR("fail"));
 }
 
+static enum gp_rc
+open_at(void *arg, struct gp_control **out, struct gp_err *err)
+{
+	const struct gp_control_options options = { .path = path,
+		.mode = 0600,
+		.fn = echo,
+		.arg = arg,
+		.tail = tail };
+
+	return gp_control_open(&options, out, err);
+}
+
 static int
 setup(void **state)
 {
@@ -70,7 +83,7 @@ setup(void **state)
 	struct gp_err err = { .msg = "" };
 
 	atomic_store(&calls, 0);
-	if (gp_control_open(path, echo, argument, &c, &err) != GP_OK) {
+	if (open_at(argument, &c, &err) != GP_OK) {
 		print_error("%s\n", err.msg);
 		return -1;
 	}
@@ -345,8 +358,7 @@ control_second_server_is_refused(void **state)
 	struct gp_err err;
 
 	(void)state;
-	assert_int_equal(gp_control_open(path, echo, NULL, &second, &err),
-	    GP_PERM);
+	assert_int_equal(open_at(NULL, &second, &err), GP_PERM);
 	assert_null(second);
 	assert_non_null(strstr(err.msg, "in use"));
 	answers("ping\n", "ok\n|ping|\n");
@@ -363,8 +375,7 @@ control_close_ends_at_once_with_clients_in_all_stages(void **state)
 	int64_t start;
 
 	(void)state;
-	assert_int_equal(gp_control_open(path, echo, argument, &c, &err),
-	    GP_OK);
+	assert_int_equal(open_at(argument, &c, &err), GP_OK);
 	silent = connect_client();
 	slow = connect_client();
 	say(slow, "big\n");
@@ -387,7 +398,7 @@ control_close_leaves_what_is_not_ours(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(gp_control_open(path, echo, NULL, &c, &err), GP_OK);
+	assert_int_equal(open_at(NULL, &c, &err), GP_OK);
 	assert_int_equal(unlink(path), 0);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
@@ -395,7 +406,7 @@ control_close_leaves_what_is_not_ours(void **state)
 	gp_control_close(c);
 	assert_int_equal(lstat(path, &st), 0);
 	/* and what is there is not taken over either */
-	assert_int_equal(gp_control_open(path, echo, NULL, &c, &err), GP_PERM);
+	assert_int_equal(open_at(NULL, &c, &err), GP_PERM);
 	assert_non_null(strstr(err.msg, "a regular file"));
 	assert_int_equal(unlink(path), 0);
 }
@@ -414,10 +425,224 @@ control_stale_socket_is_replaced_whatever_the_umask(void **state)
 	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&at, sizeof(at)), 0);
 	assert_int_equal(close(fd), 0);
-	assert_int_equal(gp_control_open(path, echo, NULL, &c, &err), GP_OK);
+	assert_int_equal(open_at(NULL, &c, &err), GP_OK);
 	(void)umask(old);
 	assert_int_equal(lstat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
+	gp_control_close(c);
+}
+
+/* -- streams ----------------------------------------------------------------
+ */
+
+static int
+setup_stream(void **state)
+{
+	tail = gp_tail_new(4096);
+	return tail == NULL ? -1 : setup(state);
+}
+
+static int
+teardown_stream(void **state)
+{
+	int result = teardown(state);
+
+	gp_tail_free(tail);
+	tail = NULL;
+	return result;
+}
+
+/* A client that listens: its "ok" has come. */
+static int
+listen_client(void)
+{
+	int fd = connect_client();
+	char ok[3];
+
+	say(fd, "tail\n");
+	assert_int_equal(recv(fd, ok, sizeof(ok), MSG_WAITALL), sizeof(ok));
+	assert_memory_equal(ok, "ok\n", sizeof(ok));
+	return fd;
+}
+
+/* The next line, without its newline. */
+static void
+hear_line(int fd, char out[GP_TAIL_LINE_MAX])
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+
+	for (;;) {
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+		assert_int_equal(recv(fd, out + n, 1, 0), 1);
+		if (out[n] == '\n')
+			break;
+		assert_true(++n < GP_TAIL_LINE_MAX);
+	}
+	out[n] = '\0';
+}
+
+static void
+hears_line(int fd, const char *want)
+{
+	char got[GP_TAIL_LINE_MAX];
+
+	hear_line(fd, got);
+	assert_non_null(strchr(got, ' '));
+	assert_string_equal(strchr(got, ' ') + 1, want);
+}
+
+static void
+control_tail_streams_to_all_and_questions_are_answered(void **state)
+{
+	int first;
+	int second;
+
+	(void)state;
+	gp_tail_add(tail, gp_str("nobody listens yet"));
+	first = listen_client();
+	second = listen_client();
+	gp_tail_add(tail, gp_str("one"));
+	hears_line(first, "one");
+	hears_line(second, "one");
+	answers("ping\n", "ok\n|ping|\n");
+	assert_int_equal(close(second), 0);
+	gp_tail_add(tail, gp_str("two\nand\001more"));
+	hears_line(first, "two?and?more");
+	assert_int_equal(close(first), 0);
+}
+
+static void
+control_tail_leaves_places_for_questions(void **state)
+{
+	int fd[GP_CONTROL_TAILS];
+
+	(void)state;
+	for (size_t i = 0; i < GP_CONTROL_TAILS; i++)
+		fd[i] = listen_client();
+	answers("tail\n", "error\n6 clients listen already\n");
+	answers("ping\n", "ok\n|ping|\n");
+	for (size_t i = 0; i < GP_CONTROL_TAILS; i++)
+		assert_int_equal(close(fd[i]), 0);
+	/* their places are free again */
+	for (size_t i = 0; i < GP_CONTROL_TAILS; i++)
+		fd[i] = listen_client();
+	for (size_t i = 0; i < GP_CONTROL_TAILS; i++)
+		assert_int_equal(close(fd[i]), 0);
+}
+
+static void
+control_tail_goes_on_when_the_client_will_say_nothing_more(void **state)
+{
+	int fd = connect_client();
+	char ok[3];
+
+	(void)state;
+	say(fd, "tail");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(recv(fd, ok, sizeof(ok), MSG_WAITALL), sizeof(ok));
+	gp_tail_add(tail, gp_str("still"));
+	hears_line(fd, "still");
+	assert_int_equal(close(fd), 0);
+}
+
+/* Silent longer than any other client may be. */
+static void
+control_tail_may_be_silent(void **state)
+{
+	int fd = listen_client();
+	int silent = connect_client();
+	struct pollfd p = { .fd = silent, .events = POLLIN };
+	char got[8];
+
+	(void)state;
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	assert_int_equal(recv(silent, got, sizeof(got), 0), 0);
+	gp_tail_add(tail, gp_str("after 5 s"));
+	hears_line(fd, "after 5 s");
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(close(silent), 0);
+}
+
+enum { FLOOD = 20000 };
+
+/* It reads nothing while many times the ring is written; what it gets then
+ * and what it is told to have lost is all of it, in order. */
+static void
+control_tail_slow_client_is_told_what_it_lost(void **state)
+{
+	char line[GP_TAIL_LINE_MAX];
+	int fd = listen_client();
+	int64_t start = gp_clock_us();
+	unsigned next = 0;
+	unsigned lost = 0;
+
+	(void)state;
+	for (int i = 0; i < FLOOD; i++) {
+		(void)snprintf(line, sizeof(line), "%d %0200d", i, 0);
+		gp_tail_add(tail, gp_str(line));
+	}
+	assert_true(gp_clock_us() - start < 5 * GP_US_PER_S);
+	answers("ping\n", "ok\n|ping|\n");
+	while (next < FLOOD) {
+		hear_line(fd, line);
+		if (strncmp(line, "lost ", 5) == 0) {
+			lost += (unsigned)strtoul(line + 5, NULL, 10);
+			next += (unsigned)strtoul(line + 5, NULL, 10);
+			continue;
+		}
+		assert_non_null(strchr(line, ' '));
+		assert_int_equal(strtoul(strchr(line, ' '), NULL, 10), next);
+		next++;
+	}
+	assert_int_equal(next, FLOOD);
+	assert_true(lost > 0);
+	assert_int_equal(close(fd), 0);
+}
+
+static void
+control_tail_is_a_request_like_others_without_one(void **state)
+{
+	(void)state;
+	answers("tail\n", "ok\n|tail|\n");
+}
+
+static void
+control_close_ends_streams(void **state)
+{
+	struct gp_control *c;
+	struct gp_err err;
+	char got[8];
+	int fd;
+
+	(void)state;
+	tail = gp_tail_new(4096);
+	assert_int_equal(open_at(argument, &c, &err), GP_OK);
+	fd = listen_client();
+	gp_control_close(c);
+	assert_int_equal(recv(fd, got, sizeof(got), 0), 0);
+	assert_int_equal(close(fd), 0);
+	gp_tail_free(tail);
+	tail = NULL;
+}
+
+static void
+control_socket_has_the_mode_that_was_asked_for(void **state)
+{
+	const struct gp_control_options options = { .path = path,
+		.mode = 0660,
+		.fn = echo,
+		.arg = argument };
+	mode_t old = umask(077);
+	struct gp_control *c;
+	struct gp_err err;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(gp_control_open(&options, &c, &err), GP_OK);
+	(void)umask(old);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
 	gp_control_close(c);
 }
 
@@ -466,6 +691,8 @@ int
 main(void)
 {
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_STREAM(test)                                                      \
+	cmocka_unit_test_setup_teardown(test, setup_stream, teardown_stream)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(control_request_table),
 		WITH_SERVER(control_answers_ok_or_error_and_ends),
@@ -484,6 +711,17 @@ main(void)
 		cmocka_unit_test(
 		    control_close_ends_at_once_with_clients_in_all_stages),
 		cmocka_unit_test(control_close_leaves_what_is_not_ours),
+		WITH_SERVER(control_tail_is_a_request_like_others_without_one),
+		WITH_STREAM(
+		    control_tail_streams_to_all_and_questions_are_answered),
+		WITH_STREAM(control_tail_leaves_places_for_questions),
+		WITH_STREAM(
+		    control_tail_goes_on_when_the_client_will_say_nothing_more),
+		WITH_STREAM(control_tail_may_be_silent),
+		WITH_STREAM(control_tail_slow_client_is_told_what_it_lost),
+		cmocka_unit_test(control_close_ends_streams),
+		cmocka_unit_test(
+		    control_socket_has_the_mode_that_was_asked_for),
 		cmocka_unit_test(
 		    control_stale_socket_is_replaced_whatever_the_umask),
 	};

@@ -1,0 +1,78 @@
+/* See service_status.h. */
+#include "mta/service_status.h"
+
+#include "core/direction.h"
+#include "io/clock.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static long long
+seconds_since(int64_t then_us)
+{
+	return (long long)((gp_clock_us() - then_us) / GP_US_PER_S);
+}
+
+static void
+add_reload(const struct gp_status *s, struct gp_buf *out)
+{
+	struct gp_str problems = gp_str(s->problems);
+
+	gp_buf_addf(out, "policy_age_s %lld\n", seconds_since(s->policy_us));
+	gp_buf_addf(out, "last_reload %s\n",
+	    s->reload_us == 0     ? "none"
+	    : s->problems == NULL ? "ok"
+				  : "failed, the old policy stays");
+	if (s->reload_us != 0)
+		gp_buf_addf(out, "last_reload_age_s %lld\n",
+		    seconds_since(s->reload_us));
+	while (problems.n > 0) {
+		struct gp_str line = gp_str_split(&problems, '\n');
+
+		if (line.n > 0)
+			gp_buf_addf(out, "problem %.*s\n", GP_STR_ARG(line));
+	}
+}
+
+static void
+add_keys(const struct gp_metrics *m, struct gp_buf *out)
+{
+	static const char *const states[] = { "active", "staged", "retired" };
+
+	for (unsigned i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+		gp_buf_addf(out, "keys_%s %lld\n", states[i],
+		    (long long)gp_metrics_get(m, GP_M_DKIM_KEYS, i));
+}
+
+static void
+add_store(const struct gp_metrics *m, struct gp_buf *out)
+{
+	const unsigned local = 1;
+
+	gp_buf_addf(out, "store_state %s\n",
+	    gp_metrics_get(m, GP_M_STORE_STATE, local) != 0 ? "local" : "up");
+}
+
+void
+gp_status_format(const struct gp_status *s, struct gp_buf *out)
+{
+	const struct gp_metrics *m = s->metrics;
+
+	gp_buf_addf(out,
+	    "program %s %s\ndaemon %s\nversion %s\npid %ld\n"
+	    "uptime_s %lld\n",
+	    s->program, GP_VERSION, s->name, GP_VERSION, (long)getpid(),
+	    seconds_since(s->started_us));
+	gp_buf_addf(out, "socket %s\nconfig %s\npolicy %016llx\n", s->socket,
+	    s->config, (unsigned long long)s->policy);
+	gp_buf_addf(out, "seal_key %s\n", s->seal_key);
+	gp_buf_addf(out, "sessions_open %lld\nmessages %lld\n",
+	    (long long)gp_metrics_get(m, GP_M_SESSIONS_OPEN, 0),
+	    (long long)(gp_metrics_get(m, GP_M_MESSAGES, GP_INBOUND) +
+			gp_metrics_get(m, GP_M_MESSAGES, GP_OUTBOUND)));
+	if (strcmp(s->name, "dkim") == 0)
+		add_keys(m, out);
+	if (strcmp(s->name, "rate") == 0)
+		add_store(m, out);
+	add_reload(s, out);
+}
