@@ -20,9 +20,7 @@ add_reload(const struct gp_status *s, struct gp_buf *out)
 
 	gp_buf_addf(out, "policy_age_s %lld\n", seconds_since(s->policy_us));
 	gp_buf_addf(out, "last_reload %s\n",
-	    s->reload_us == 0     ? "none"
-	    : s->problems == NULL ? "ok"
-				  : "failed, the old policy stays");
+	    s->problems == NULL ? "ok" : "failed, the old policy stays");
 	if (s->reload_us != 0)
 		gp_buf_addf(out, "last_reload_age_s %lld\n",
 		    seconds_since(s->reload_us));

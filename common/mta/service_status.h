@@ -3,6 +3,7 @@
  *
  * Lines "KEY VALUE", in any order; the value is the rest of the line.  Keys
  * stay what they are, further ones may come; "problem" may come several times.
+ * "last_reload_age_s" is absent before the first reload.
  *
  * Blocking: no; a clock is read.
  * Threads:  any.
