@@ -11,7 +11,7 @@ set -u
 
 build="gcc libc6-dev libmilter-dev libspf2-dev libopendkim-dev libc-ares-dev
 	libconfuse-dev libhiredis-dev libidn2-dev liblmdb-dev libpsl-dev
-	libssl-dev libsystemd-dev"
+	libssl-dev libsystemd-dev libyaml-dev"
 # Postfix and a real name server, the language of the test scripts, and what
 # makes their keys
 servers="postfix nsd python3 openssl"
@@ -20,7 +20,7 @@ dkim="python3-dkim python3-nacl"
 demo="$build $servers $dkim"
 # more of them, by other hands
 check="$build $servers $dkim libcmocka-dev miltertest python3-authres python3-spf
-	libmail-dkim-perl opendkim-tools publicsuffix redis-server"
+	libmail-dkim-perl opendkim opendkim-tools publicsuffix redis-server"
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
