@@ -129,6 +129,11 @@ void gp_import_drop_key(struct gp_import *im, const struct gp_import_key *key,
  * says already, and say so. */
 void gp_import_reconcile(struct gp_import *im, const struct gp_config *config);
 
+/* gp_import_section_taken - leave out what belongs into this section, as it is
+ * opened at `where` already, "FILE:LINE": one decision for each value. */
+void gp_import_section_taken(struct gp_import *im, const char *section,
+    const char *where);
+
 /* gp_import_write - append the text of the policy file. */
 void gp_import_write(const struct gp_import *im, struct gp_buf *out);
 

@@ -4,26 +4,19 @@
 
 #include <string.h>
 
-/* The option of a top-level section, and its place in the snapshot. */
+/* Where an option outside of all sections stands. */
 static const struct gp_origin *
 origin_of(const struct gp_config *config, const struct gp_import_value *v)
 {
 	const struct gp_option_group *group;
-	const struct gp_section *section = &gp_sections[0];
 	const struct gp_option *o;
 
-	if (*v->section != '\0')
-		section = gp_section_child(section, v->section);
-	if (section == NULL || v->name == NULL || v->part != NULL)
+	if (*v->section != '\0' || v->name == NULL)
 		return NULL;
-	o = gp_section_option(section, v->name, &group);
-	if (o == NULL)
-		return NULL;
-	if (group->target == GP_IN_GLOBALS)
-		return &config->origins[gp_option_number(group, o)];
-	return group->target == GP_IN_POLICY
-	           ? &config->base.origins[gp_option_number(group, o)]
-	           : NULL;
+	o = gp_section_option(&gp_sections[0], v->name, &group);
+	return o == NULL || group->target != GP_IN_GLOBALS
+	           ? NULL
+	           : &config->origins[gp_option_number(group, o)];
 }
 
 /* The block that is there, when v stands in one of the same name. */
@@ -119,6 +112,29 @@ gp_import_reconcile(struct gp_import *im, const struct gp_config *config)
 			said = (*v)->section;
 			drop_keys(im, said);
 		}
+		*v = (*v)->next;
+	}
+	im->values_end = v;
+}
+
+void
+gp_import_section_taken(struct gp_import *im, const char *section,
+    const char *where)
+{
+	struct gp_import_value **v = &im->values;
+
+	while (*v != NULL) {
+		if (strcmp((*v)->section, section) != 0) {
+			v = &(*v)->next;
+			continue;
+		}
+		gp_import_decide(im, GP_YELLOW, (*v)->subject, (*v)->from,
+		    "%s.%s: a section can stand in one file only, and %s is "
+		    "in %s",
+		    section, (*v)->name, section, short_name(where));
+		gp_findings_remedy(&im->report,
+		    "write there, in %s { }: %s = %s", section, (*v)->name,
+		    (*v)->text);
 		*v = (*v)->next;
 	}
 	im->values_end = v;

@@ -53,6 +53,13 @@ GP_MUST_USE enum gp_rc gp_import_load(const struct gp_import_place *place,
     const char *text, struct gp_config **out, struct gp_problems *problems);
 
 /*
+ * gp_import_section_at - "FILE:LINE" where the policy opens this section, in
+ * `arena`; NULL when it does not.
+ */
+const char *gp_import_section_at(const struct gp_import_place *place,
+    const char *section, struct gp_arena *arena);
+
+/*
  * gp_import_may_put - GP_PERM: a file is there that would be replaced, and
  * `force` is not set; err names it.
  */

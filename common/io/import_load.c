@@ -166,3 +166,27 @@ gp_import_load(const struct gp_import_place *place, const char *text,
 	gp_arena_free(s.arena);
 	return rc;
 }
+
+const char *
+gp_import_section_at(const struct gp_import_place *place, const char *section,
+    struct gp_arena *arena)
+{
+	/* what the reader says about the second one */
+	static const char first[] = "the first is at ";
+	struct gp_config *config = NULL;
+	struct gp_problems problems;
+	const char *where = NULL;
+	const char *at;
+
+	gp_problems_init(&problems);
+	if (gp_import_load(place, gp_arena_printf(arena, "%s { }\n", section),
+		&config, &problems) == GP_PERM) {
+		at = strstr(gp_buf_cstr(&problems.text), first);
+		if (at != NULL)
+			where = gp_arena_strndup(arena, at + sizeof(first) - 1,
+			    strcspn(at + sizeof(first) - 1, "\n"));
+	}
+	gp_config_unref(config);
+	gp_problems_clear(&problems);
+	return where;
+}

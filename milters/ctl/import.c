@@ -165,6 +165,24 @@ finish(struct import *job, const char *text)
 	return code;
 }
 
+/* A section without a title stands in one file: where it is there, its values
+ * are for the operator to write. */
+static void
+reconcile(struct import *job, const struct gp_config *there)
+{
+	static const char *const sections[] = { "resolver", "trust", "dkim",
+		"dmarc", "rate" };
+
+	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+		const char *where =
+		    gp_import_section_at(&job->place, sections[i], job->arena);
+
+		if (where != NULL)
+			gp_import_section_taken(&job->im, sections[i], where);
+	}
+	gp_import_reconcile(&job->im, there);
+}
+
 static int
 import(struct import *job)
 {
@@ -180,7 +198,7 @@ import(struct import *job)
 	code = load(job, NULL, &there);
 	if (code != 0)
 		return code;
-	gp_import_reconcile(&job->im, there);
+	reconcile(job, there);
 	gp_config_unref(there);
 	gp_buf_init(&text, SIZE_MAX);
 	gp_import_write(&job->im, &text);
