@@ -167,8 +167,7 @@ void
 ctl_doctor_resolver(struct doctor *d)
 {
 	find_answer(d);
-	if (ctl_option(d->args, "--resolver") == NULL &&
-	    ctl_option(d->args, "--zone") == NULL)
+	if (ctl_option(d->args, "--resolver") == NULL)
 		find_public(d);
 	for (size_t i = 0; i < d->blocklists.n; i++)
 		find_blocklist(d, d->blocklists.v[i]);
