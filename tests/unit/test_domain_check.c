@@ -241,6 +241,10 @@ static const struct row dkim_rows[] = {
 	    "key \"s1\" { file = \"{D}/a.pem\" state = staged "
 	    "activate-after = \"2026-12-02\" require-dns = no }",
 	    "", { { GP_YELLOW, "no key record", "publish:" } } },
+	{ "nothing of one that waits for DNS", "dkim",
+	    "key \"s1\" { file = \"{D}/a.pem\" state = staged "
+	    "activate-after = \"2026-12-01\" }",
+	    "", { { GP_YELLOW, "no key record", "publish:" } } },
 	{ "nothing of an algorithm that is off", "dkim",
 	    "algorithms = { \"rsa-sha256\" } "
 	    "key \"s2\" { file = \"{D}/ed.pem\" }",
@@ -287,7 +291,7 @@ static const struct row dkim_rows[] = {
 	    "key \"s1\" { file = \"{D}/none.pem\" }", AT_S1 "\"v=DKIM1; p=\"\n",
 	    { { GP_RED,
 		"no usable key is published, and ours is not known: "
-	        "{D}/none.pem",
+		"{D}/none.pem",
 		"mend the key's file first" } } },
 };
 
@@ -440,7 +444,7 @@ static const struct row dmarc_rows[] = {
 	    { { GP_RED, "is no DMARC record: v=dmarc1; p=reject",
 		"publish:" } } },
 	{ "quoted twice", "dmarc", "", DMARC("\\\"v=DMARC1; p=reject\\\""),
-	    { { GP_RED, "is no DMARC record", "publish:" } } },
+	    { { GP_RED, "is no DMARC record: \"v=DMARC1", "publish:" } } },
 	{ "at the domain itself", "dmarc", "", SPF("v=DMARC1; p=reject"),
 	    { { GP_RED, "is at shop.example, where nobody looks",
 		"publish:" } } },
@@ -558,19 +562,24 @@ domain_check_addresses_are_told_once(void **state)
 	const struct lab *l = *state;
 	struct gp_config *config =
 	    policy_of(l, ONE "} domain \"b.example\" {" ONE);
-	struct gp_prefix again[2];
+	static const char zone[] =
+	    "shop.example. TXT \"v=spf1 ip4:192.0.2.0/24 -all\"\n"
+	    "b.example. TXT \"v=spf1 ip4:192.0.2.0/24 -all\"\n";
+	struct gp_prefix again[3];
 	struct gp_domain_checking with = { .config = config,
 		.blocklists = { COUNT(blocklists), blocklists },
-		.egress = { 2, again },
+		.egress = { 3, again },
 		.timeout_ms = TIMEOUT_MS };
 	struct gp_findings f;
-	size_t names = 0, lists = 0;
+	size_t names = 0, lists = 0, passes = 0;
 
 	assert_int_equal(gp_prefix_parse(GP_STR("192.0.2.1"), &again[0], NULL),
 	    GP_OK);
 	assert_int_equal(gp_prefix_parse(GP_STR("192.0.2.2"), &again[1], NULL),
 	    GP_OK);
-	assert_int_equal(gp_dns_open_zone(GP_STR(""), NULL, &with.dns, NULL),
+	assert_int_equal(gp_prefix_parse(GP_STR("10.0.0.1"), &again[2], NULL),
+	    GP_OK);
+	assert_int_equal(gp_dns_open_zone(gp_str(zone), NULL, &with.dns, NULL),
 	    GP_OK);
 	gp_findings_init(&f, l->arena);
 	gp_domain_check(&with, gp_policy_for(config, "shop.example"), &f);
@@ -578,9 +587,11 @@ domain_check_addresses_are_told_once(void **state)
 	for (size_t i = 0; i < f.n; i++) {
 		names += strcmp(f.v[i].topic, "name") == 0;
 		lists += strcmp(f.v[i].topic, "blocklist") == 0;
+		passes += strcmp(f.v[i].topic, "spf") == 0;
 	}
-	assert_int_equal(names, 2);
+	assert_int_equal(names, 3);
 	assert_int_equal(lists, 2);
+	assert_int_equal(passes, 4);
 	gp_dns_close(with.dns);
 	gp_config_unref(config);
 }

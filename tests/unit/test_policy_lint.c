@@ -268,8 +268,8 @@ static const struct row sender_rows[] = {
 		"trust { clients = { ..., \"10.1.0.0/16\" } }", 2 } },
 	    { NULL } },
 	{ "a net that is only partly trusted",
-	    "trust { clients = { 10.1.2.0/24 } }\n" D(
-		"senders { clients = { 10.1.0.0/16, 10.1.2.3 } }"),
+	    "trust { clients = { 10.1.0.0/24 } }\n" D(
+		"senders { clients = { 10.1.0.0/16, 10.1.0.3 } }"),
 	    { { GP_YELLOW, "senders", "10.1.0.0/16 is not", "trust", 3 } },
 	    { NULL } },
 	{ "every address", D("senders { clients = { 0.0.0.0/0 } }"),
