@@ -20,7 +20,8 @@ dkim="python3-dkim python3-nacl"
 demo="$build $servers $dkim"
 # more of them, by other hands
 check="$build $servers $dkim libcmocka-dev miltertest python3-authres python3-spf
-	libmail-dkim-perl opendkim opendkim-tools publicsuffix redis-server"
+	libmail-dkim-perl opendkim opendkim-tools publicsuffix
+	python3-dnspython redis-server systemd"
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
