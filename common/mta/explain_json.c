@@ -363,7 +363,7 @@ charge(const struct writer *w, const struct gp_explain_charge *c)
 	gp_json_int(w->j, "capacity", (int64_t)c->charge->rule.capacity);
 	gp_json_bool(w->j, "watched", c->charge->watch);
 	if (known) {
-		gp_json_int(w->j, "level", (int64_t)c->made->level);
+		gp_json_int(w->j, "level", (int64_t)(c->made->level + 0.5));
 		gp_json_bool(w->j, "fits", c->made->fits);
 		gp_json_bool(w->j, "free", c->made->free);
 	}
