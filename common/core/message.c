@@ -168,10 +168,9 @@ gp_message_parse(struct gp_str text, struct gp_arena *arena,
 	if (text.n > GP_MESSAGE_MAX)
 		return gp_fail(err, GP_PERM, "more than %d octets",
 		    GP_MESSAGE_MAX);
-	if (text.n >= 5 && memcmp(text.p, "From ", 5) == 0) {
-		(void)peek_line(&r, &whole);
+	if (text.n >= 5 && memcmp(text.p, "From ", 5) == 0 &&
+	    name_length(peek_line(&r, &whole)) == 0)
 		skip(&r, whole);
-	}
 	if (take_header(&r, &f, err) != GP_OK)
 		return GP_PERM;
 	if (out->n == 0)
