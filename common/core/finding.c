@@ -7,6 +7,7 @@
 
 #define TEXT_MAX 4096
 
+GP_PRINTF(2, 0)
 static const char *
 format(struct gp_arena *arena, const char *fmt, va_list ap)
 {

@@ -1,13 +1,14 @@
 /* See explain.h. */
 #include "mta/explain.h"
 
+#include "io/control.h"
 #include "io/random.h"
 #include "mta/dkim_keys.h"
 #include "mta/filter.h"
 #include "mta/rate_gate.h"
 #include "mta/service.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Of the records of an answer, so much is shown. */
@@ -267,19 +268,30 @@ copy_header(struct gp_explain *x)
 		memcpy(x->after.fields, m->fields, m->n * sizeof(*m->fields));
 }
 
-void
-gp_explain_run(struct gp_explain *x, const struct gp_explain_mail *mail)
+/* The levels are those of the daemon, and so may the limits be. */
+static bool
+has_other_policy(struct gp_explain *x)
 {
-	x->mail = mail;
-	copy_header(x);
-	begin(x);
-	x->rcpts = gp_arena_alloc(x->arena, mail->n_rcpts * sizeof(*x->rcpts));
-	for (size_t i = 0; i < mail->n_rcpts; i++) {
-		x->rcpts[i].address = mail->rcpts[i];
-		show_rcpt(x, &x->rcpts[i]);
-	}
-	for (x->turn = 0; x->turn < GP_EXPLAIN_FILTERS && x->accepted > 0;
-	     x->turn++) {
+	struct gp_explain_daemon *d = x->daemon;
+	struct gp_buf answer;
+	char line[64];
+	bool same = true;
+
+	if (!d->asked || d->failed)
+		return false;
+	(void)snprintf(line, sizeof(line), "\npolicy %016llx\n",
+	    (unsigned long long)gp_config_id(x->config));
+	gp_buf_init(&answer, GP_CONTROL_ANSWER_MAX);
+	if (d->ask(d->arg, "status", &answer, &d->err) == GP_OK)
+		same = strstr(gp_buf_cstr(&answer), line) != NULL;
+	gp_buf_clear(&answer);
+	return !same;
+}
+
+static void
+show_messages(struct gp_explain *x)
+{
+	for (x->turn = 0; x->turn < GP_EXPLAIN_FILTERS; x->turn++) {
 		struct gp_explain_filter *f = &x->filters[x->turn];
 
 		if (f->passes)
@@ -292,6 +304,22 @@ gp_explain_run(struct gp_explain *x, const struct gp_explain_mail *mail)
 		}
 		apply(x, f);
 	}
+}
+
+void
+gp_explain_run(struct gp_explain *x, const struct gp_explain_mail *mail)
+{
+	x->mail = mail;
+	copy_header(x);
+	begin(x);
+	x->rcpts = gp_arena_alloc(x->arena, mail->n_rcpts * sizeof(*x->rcpts));
+	for (size_t i = 0; i < mail->n_rcpts; i++) {
+		x->rcpts[i].address = mail->rcpts[i];
+		show_rcpt(x, &x->rcpts[i]);
+	}
+	if (x->accepted > 0)
+		show_messages(x);
+	x->other_policy = has_other_policy(x);
 }
 
 bool

@@ -90,7 +90,8 @@ struct gp_explain {
 	size_t accepted;               /* recipients that nobody refused */
 	int refused_by;                /* the message; -1: by none */
 	const char *held;              /* NULL: it is not */
-	struct gp_message after;       /* as it would be queued */
+	bool other_policy;       /* gatepost-rate has another one than this */
+	struct gp_message after; /* as it would be queued */
 };
 
 /*

@@ -390,6 +390,7 @@ limits(const struct writer *w)
 	gp_json_bool(w->j, "apply", gate != NULL);
 	gp_json_bool(w->j, "levels", gp_explain_levels(w->x));
 	gp_json_string(w->j, "trouble", d->failed ? d->err.msg : NULL);
+	gp_json_bool(w->j, "other_policy", w->x->other_policy);
 	gp_json_object(w->j, "senders");
 	gp_json_string(w->j, "why",
 	    gate == NULL ? NULL : gp_rate_gate_senders(gate, &where));

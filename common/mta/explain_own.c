@@ -179,6 +179,10 @@ limit_lines(const struct gp_explain_writer *w, const struct gp_rate_gate *gate)
 		gp_explain_line(w, "levels", "not known: %s", d->err.msg);
 	else if (all.n > 0 && !d->asked)
 		gp_explain_line(w, "levels", "not known: nobody was asked");
+	if (w->x->other_policy)
+		gp_explain_line(w, "note",
+		    "gatepost-rate has not read this policy yet: gatepost "
+		    "reload");
 	for (size_t i = 0; i < all.n; i++)
 		charge_lines(w, &all.v[i]);
 }

@@ -33,6 +33,19 @@ check_body(struct gp_str body)
 		assert(body.p[i] != '\n' || (i > 0 && body.p[i - 1] == '\r'));
 }
 
+/* With CRLF, since a CR may stand before a fold. */
+static void
+write_field(struct gp_buf *text, const struct gp_field *f)
+{
+	gp_buf_addf(text, "%.*s:", GP_STR_ARG(f->name));
+	for (size_t i = 0; i < f->value.n; i++) {
+		if (f->value.p[i] == '\n')
+			gp_buf_addc(text, '\r');
+		gp_buf_addc(text, f->value.p[i]);
+	}
+	gp_buf_adds(text, "\r\n");
+}
+
 static void
 check_again(const struct gp_message *m, struct gp_arena *arena)
 {
@@ -41,9 +54,8 @@ check_again(const struct gp_message *m, struct gp_arena *arena)
 
 	gp_buf_init(&text, SIZE_MAX);
 	for (size_t i = 0; i < m->n; i++)
-		gp_buf_addf(&text, "%.*s:%s\n", GP_STR_ARG(m->fields[i].name),
-		    m->fields[i].value.p);
-	gp_buf_addc(&text, '\n');
+		write_field(&text, &m->fields[i]);
+	gp_buf_adds(&text, "\r\n");
 	gp_buf_add_str(&text, m->body);
 	assert(
 	    gp_message_parse(gp_buf_str(&text), arena, &again, NULL) == GP_OK);

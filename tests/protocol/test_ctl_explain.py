@@ -95,6 +95,7 @@ def limits(f):
     for what, fits, level in (("empty", True, 2), ("two of three", False, 2)):
         before = rate_fixture.meters(rate)
         _, said = f.explain(raw, **envelope)
+        tap.equal(said["limits"]["other_policy"], False, "limit, %s: by the policy of the daemon" % what)
         charge = next(c for c in said["limits"]["charges"] if c["limit"].startswith("slow.example/login"))
         tap.equal((charge["fits"], charge["level"], charge["cost"], charge["capacity"]), (fits, level, 2, 3),
                   "limit, %s: the meter as it is" % what)
@@ -111,6 +112,10 @@ def limits(f):
     want, got = f.real(raw, **peer), told(said)
     tap.ok(got == want, "limit, at RCPT: it says what the daemons do", "%r\n\n%r" % (got, want))
     tap.equal(len(want.refused), 1, "limit, at RCPT: one recipient is over")
+    other = f.lab.write("newer/gatepost.conf", lab_gatepost.policy(dict(settings(f.dns), **{
+        "own-ids": ["newer.lab.example"]})).replace("k.pem", f.daemons["spf"].key_path("k.pem")))
+    code, out, _ = f.tool("--from", "a@slow.example", "--auth", "app", conf=other)
+    tap.ok("gatepost-rate has not read this policy yet" in out, "limit: a policy that the daemon has not", out)
 
 
 def without_daemon(f):
