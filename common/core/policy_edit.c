@@ -313,12 +313,12 @@ what_goes(const struct edit *e, const struct statement *s)
 {
 	struct span gone = s->all;
 	size_t end = rest_of_line(e, gone.to, false);
-	char next = gone.to < e->text.n ? e->text.p[gone.to] : ' ';
+	const char *next = gone.to < e->text.n ? e->text.p + gone.to : " ";
 
 	if (end != 0 && begins_line(e, gone.from)) {
 		gone.from = line_start(e, gone.from);
 		gone.to = end;
-	} else if (gp_is_space(next) || next == '}') {
+	} else if (gp_is_space(*next) || *next == '}') {
 		while (gone.from > 0 && is_blank(e->text.p[gone.from - 1]))
 			gone.from--;
 	}

@@ -91,7 +91,7 @@ enum gp_rc
 gp_dns_authorities_find(struct gp_dns_scope *scope, const char *name,
     struct gp_dns_authorities *out, struct gp_err *err)
 {
-	struct gp_dns_answer servers;
+	struct gp_dns_answer servers = { .n = 0 };
 	enum gp_rc rc = follow_aliases(scope, name, &out->name, err);
 
 	out->n = 0;

@@ -118,11 +118,10 @@ draft_write(struct draft *d, struct gp_str text, const struct owner *owner,
 	fd = mkostemp(d->name, O_CLOEXEC);
 	if (fd < 0)
 		return fail_errno(err, d->folder, "can not write there");
-	if (!write_all(fd, text))
-		rc = fail_errno(err, d->path, "can not write it");
-	else if (fchown(fd, owner->user, owner->group) != 0)
+	if (fchown(fd, owner->user, owner->group) != 0)
 		rc = fail_errno(err, d->path, "can not give it its owner");
-	else if (fchmod(fd, owner->mode) != 0 || fsync(fd) != 0)
+	else if (fchmod(fd, owner->mode) != 0 || !write_all(fd, text) ||
+		 fsync(fd) != 0)
 		rc = fail_errno(err, d->path, "can not write it");
 	if (close(fd) != 0 && rc == GP_OK)
 		rc = fail_errno(err, d->path, "can not write it");

@@ -105,6 +105,7 @@ ctl_key_edit_write(const struct ctl_key_edit *e)
 		rc = gp_text_file_replace(e->file, e->was, e->text, &err);
 	if (rc == GP_OK)
 		return 0;
-	return ctl_fail(rc == GP_NONE ? EX_TEMPFAIL : ctl_key_code(rc), "%s",
-	    err.msg);
+	if (rc == GP_NONE && !e->is_new)
+		rc = GP_TEMP;
+	return ctl_fail(ctl_key_code(rc), "%s", err.msg);
 }

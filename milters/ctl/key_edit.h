@@ -20,7 +20,7 @@ struct ctl_key_edit {
 int ctl_key_edit_begin(struct ctl_key_edit *e, struct ctl_key_call *call,
     const char *new_file);
 
-/* ctl_key_edit_set - `value` NULL: remove the option.  Returns 0, or 70 when
+/* ctl_key_edit_set - `value` NULL: remove the option.  Returns 0, or 78 when
  * the place is not found. */
 int ctl_key_edit_set(struct ctl_key_edit *e, const char *selector,
     const char *name, const char *value);

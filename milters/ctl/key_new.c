@@ -16,7 +16,8 @@
 #define KEYS_MODE     0750
 #define POLICY_D_MODE 0755
 #define TTL_S         3600
-#define TRIES_MAX     99 /* selectors of one day */
+#define TRIES_MAX     99    /* selectors of one day */
+#define GROUP_BYTES   65536 /* of an entry, with its members */
 
 /* One that is to be made. */
 struct made {
@@ -88,13 +89,16 @@ static int
 read_group(struct making *m)
 {
 	const char *word = ctl_option(m->call.args, "--group");
-	const struct group *found;
+	char room[GROUP_BYTES];
+	struct group entry;
+	struct group *found = NULL;
 
 	m->group = GP_KEEP_GROUP;
 	if (word == NULL && geteuid() != 0)
 		return 0;
-	found = getgrnam(word == NULL ? GROUP : word);
-	if (found == NULL)
+	if (getgrnam_r(word == NULL ? GROUP : word, &entry, room, sizeof(room),
+		&found) != 0 ||
+	    found == NULL)
 		return word == NULL
 		           ? 0
 		           : ctl_usage("--group: %s: no such group", word);

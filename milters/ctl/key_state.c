@@ -10,7 +10,9 @@ struct turning {
 	struct ctl_key_call call;
 	struct ctl_key_edit edit;
 	size_t n; /* keys that change */
-	const struct gp_key_policy **v;
+	struct turned {
+		const struct gp_key_policy *key;
+	} * v;
 };
 
 static bool
@@ -53,7 +55,7 @@ print_json(const struct turning *t, enum gp_key_state state)
 	gp_json_string(&j, "state", ctl_key_state(state));
 	gp_json_array(&j, "selectors");
 	for (size_t i = 0; i < t->n; i++)
-		gp_json_string(&j, NULL, t->v[i]->selector);
+		gp_json_string(&j, NULL, t->v[i].key->selector);
 	gp_json_end(&j);
 	gp_json_string(&j, "policy_file", t->edit.file);
 	ctl_json_end(&j);
@@ -65,11 +67,13 @@ print_text(const struct turning *t, enum gp_key_state state)
 {
 	const char *would = is_given(t, "--dry-run") ? "would be " : "";
 
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
+		const struct gp_key_policy *key = t->v[i].key;
+
 		(void)printf("%schanged: %s:%u: key \"%s\" is %s, was %s\n",
-		    would, t->v[i]->origin.file, t->v[i]->origin.line,
-		    t->v[i]->selector, ctl_key_state(state),
-		    ctl_key_state(t->v[i]->state));
+		    would, key->origin.file, key->origin.line, key->selector,
+		    ctl_key_state(state), ctl_key_state(key->state));
+	}
 	if (!is_given(t, "--dry-run"))
 		(void)printf("the old text is in %s~\n", t->edit.file);
 }
@@ -81,7 +85,7 @@ turn(struct turning *t, enum gp_key_state state)
 	int code = ctl_key_edit_begin(&t->edit, &t->call, NULL);
 
 	for (size_t i = 0; i < t->n && code == 0; i++)
-		code = edit_key(t, t->v[i], state);
+		code = edit_key(t, t->v[i].key, state);
 	if (code == 0)
 		code = ctl_key_edit_check(&t->edit);
 	if (code == 0 && !is_given(t, "--dry-run"))
@@ -127,7 +131,7 @@ choose_staged(struct turning *t)
 			    "%s:%u: key \"%s\" is retired;"
 			    " --force makes it sign again",
 			    key->origin.file, key->origin.line, key->selector);
-		t->v[t->n++] = key;
+		t->v[t->n++].key = key;
 	}
 	return 0;
 }
@@ -176,7 +180,7 @@ activate(struct turning *t)
 		return 0;
 	}
 	for (size_t i = 0; i < t->n && code == 0; i++)
-		code = check_published(t, t->v[i]);
+		code = check_published(t, t->v[i].key);
 	if (code == 0)
 		code = turn(t, GP_KEY_ACTIVE);
 	return code == 0 ? reload(t) : code;
@@ -252,32 +256,44 @@ print_keep(const struct turning *t, const struct gp_key_policy *key)
 }
 
 static int
-retire(struct turning *t)
+say_retired(const struct turning *t)
 {
-	const struct gp_key_policy *key = NULL;
-	int code = ctl_key_choose(&t->call);
+	if (t->call.ctl->json)
+		print_json(t, GP_KEY_RETIRED);
+	else
+		(void)puts("nothing to do: it is retired");
+	return 0;
+}
 
-	if (code != 0)
-		return code;
-	for (size_t i = 0; i < t->call.block->n_keys; i++)
-		if (ctl_key_wanted(&t->call, &t->call.block->keys[i]))
-			key = &t->call.block->keys[i];
-	t->v = &key;
-	t->n = key != NULL && key->state != GP_KEY_RETIRED;
-	if (t->n == 0) {
-		if (t->call.ctl->json)
-			print_json(t, GP_KEY_RETIRED);
-		else
-			(void)puts("nothing to do: it is retired");
-		return 0;
-	}
-	code = check_last(t, key);
+static int
+retire_key(struct turning *t, const struct gp_key_policy *key)
+{
+	int code = check_last(t, key);
+
+	t->v = gp_arena_alloc(t->call.arena, sizeof(t->v[0]));
+	t->v[t->n++].key = key;
 	if (code == 0)
 		code = turn(t, GP_KEY_RETIRED);
 	if (code != 0)
 		return code;
 	print_keep(t, key);
 	return reload(t);
+}
+
+static int
+retire(struct turning *t)
+{
+	const struct gp_policy *block = t->call.block;
+	int code = ctl_key_choose(&t->call);
+	size_t i = 0;
+
+	if (code != 0)
+		return code;
+	while (!ctl_key_wanted(&t->call, &block->keys[i]))
+		i++;
+	if (block->keys[i].state == GP_KEY_RETIRED)
+		return say_retired(t);
+	return retire_key(t, &block->keys[i]);
 }
 
 int

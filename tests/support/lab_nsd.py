@@ -3,8 +3,12 @@
 The zone is a dict as in lab_dns (without the faults): everything stands in
 one root zone, so a name that is not listed does not exist.  `broken` names
 zones that nsd is to serve without having their data: it answers SERVFAIL.
+`zones` are further ones as text, as they stand in a file, without the root zone
+where `zone` is None; their text can be changed.
 """
+import os
 import shutil
+import signal
 import socket
 import struct
 
@@ -14,7 +18,7 @@ NSD = shutil.which("nsd", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 
 CONF = """\
 server:
-    ip-address: 127.0.0.1@{port}
+    ip-address: {host}@{port}
     username: ""
     chroot: ""
     zonesdir: "{dir}"
@@ -28,9 +32,11 @@ server:
     round-robin: no
 remote-control:
     control-enable: no
+"""
+ZONE = """\
 zone:
-    name: "."
-    zonefile: "root.zone"
+    name: "{name}"
+    zonefile: "{file}.zone"
 """
 BROKEN = """\
 zone:
@@ -67,13 +73,13 @@ def zone_text(zone, ttl):
     return "\n".join(lines) + "\n"
 
 
-def answers(port):
+def answers(port, host="127.0.0.1"):
     """Does a name server answer on that port?"""
     ask = struct.pack("!6H", 4711, 0, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 6, 1)
     with socket.socket(type=socket.SOCK_DGRAM) as s:
         s.settimeout(0.05)
         try:
-            s.connect(("127.0.0.1", port))
+            s.connect((host, port))
             s.send(ask)
             return s.recv(512)[:2] == ask[:2]
         except OSError:
@@ -81,19 +87,38 @@ def answers(port):
 
 
 class Nsd:
-    def __init__(self, lab, zone, broken=(), ttl=60):
+    def __init__(self, lab, zone, broken=(), ttl=60, zones=None, label="nsd",
+                 host="127.0.0.1", port=None):
         if not NSD:
             raise lab_base.LabError("nsd is not installed")
-        self.port = lab_base.free_port(udp_too=True)
-        self.address = "127.0.0.1:%d" % self.port
-        directory = lab.path("nsd")
-        lab.write("nsd/root.zone", zone_text(zone, ttl))
-        conf = CONF.format(port=self.port, dir=directory)
+        self.port = port or lab_base.free_port(udp_too=True)
+        self.address = "%s:%d" % (host, self.port)
+        self.dir = lab.path(label)
+        os.makedirs(self.dir, exist_ok=True)
+        conf = CONF.format(host=host, port=self.port, dir=self.dir)
+        if zone is not None:
+            self._write("root", zone_text(zone, ttl))
+            conf += ZONE.format(name=".", file="root")
+        for name, text in (zones or {}).items():
+            self._write(name, text)
+            conf += ZONE.format(name=name, file=name)
         conf += "".join(BROKEN.format(name=n) for n in broken)
-        self.process = lab_base.Process([NSD, "-d", "-c", lab.write("nsd/nsd.conf", conf)])
+        path = lab.write(label + "/nsd.conf", conf)
+        self.process = lab_base.Process([NSD, "-d", "-c", path])
         lab.own(self)
-        lab_base.wait_until(lambda: answers(self.port) or self._check(), 10,
+        lab_base.wait_until(lambda: answers(self.port, host) or self._check(), 10,
                             "nsd answers")
+
+    def _write(self, name, text):
+        path = os.path.join(self.dir, name + ".zone")
+        with open(path + ".new", "w", encoding="ascii") as f:
+            f.write(text)
+        os.rename(path + ".new", path)
+
+    def set_zone(self, name, text):
+        """Another text for this zone; nsd reads it soon."""
+        self._write(name, text)
+        self.process.signal(signal.SIGHUP)
 
     def _check(self):
         if not self.process.running:
