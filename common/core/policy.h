@@ -446,14 +446,7 @@ void gp_config_unref(struct gp_config *c); /* NULL is allowed */
  */
 void gp_policy_show(const struct gp_policy *p, struct gp_buf *out);
 
-/*
- * gp_policy_origin - where the value in force for this domain was written, of
- * an option as gp_policy_show names it ("spf.fail", "trust.clients"); file NULL
- * where it is built in.  Not of options in blocks with a title.
- */
-struct gp_origin gp_policy_origin(const struct gp_policy *p, const char *name);
-
-/* gp_policy_each - the same, value by value. */
+/* gp_policy_each - what gp_policy_show writes, value by value. */
 struct gp_shown {
 	const char *name;       /* "spf.fail", "key.n2026a.state" ... */
 	const char *value;      /* as it would stand in a file */
@@ -461,6 +454,13 @@ struct gp_shown {
 };
 typedef void (*gp_shown_fn)(void *arg, const struct gp_shown *value);
 void gp_policy_each(const struct gp_policy *p, gp_shown_fn each, void *arg);
+
+/*
+ * gp_policy_origin - where the value in force for this domain was written, of
+ * an option as gp_policy_show names it ("spf.fail", "trust.clients"); file NULL
+ * where it is built in.  Not of options in blocks with a title.
+ */
+struct gp_origin gp_policy_origin(const struct gp_policy *p, const char *name);
 
 /* -- building ---------------------------------------------------------- */
 

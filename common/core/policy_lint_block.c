@@ -93,13 +93,13 @@ lint_clients(const struct gp_lint *l, const struct gp_policy *block)
 	}
 }
 
-/* Part of the text behind the last "@"; p NULL: there is none. */
+/* What stands behind the last "@"; empty: there is none. */
 static struct gp_str
 domain_of(const char *text)
 {
 	const char *at = strrchr(text, '@');
 
-	return at == NULL ? (struct gp_str){ .p = NULL } : gp_str(at + 1);
+	return gp_str(at == NULL ? NULL : at + 1);
 }
 
 static bool
@@ -280,5 +280,5 @@ gp_lint_shadow(const struct gp_lint *l, const struct gp_policy *block)
 	    "yes, do not hold for a name that has a block of its own",
 	    above->domain);
 	gp_lint_where(l, block->origin);
-	gp_findings_remedy(l->out, "a key in this block");
+	gp_findings_remedy(l->out, "gatepost key new %s", block->domain);
 }

@@ -105,8 +105,8 @@ tell_unsigned(const struct keyring *r)
 	} else if (staged == NULL) {
 		add(r, GP_RED, &r->block->keys[0].origin,
 		    "every key is retired: mail leaves unsigned");
-		gp_findings_remedy(r->l->out,
-		    "a new key with state = active in this block");
+		gp_findings_remedy(r->l->out, "gatepost key new %s",
+		    r->block->domain);
 	} else if (staged->activate_after_s != 0) {
 		gp_findings_add(r->l->out, GP_YELLOW, TOPIC, r->block->domain,
 		    "mail leaves unsigned until key \"%s\" becomes active, "
@@ -115,13 +115,14 @@ tell_unsigned(const struct keyring *r)
 		    gp_lint_date(staged->activate_after_s, date));
 		gp_lint_where(r->l, staged->origin);
 		gp_findings_remedy(r->l->out,
-		    "once it is published: state = active, without "
-		    "activate-after");
+		    "once it is published: gatepost key activate %s %s",
+		    r->block->domain, staged->selector);
 	} else {
 		add(r, GP_RED, &staged->origin,
 		    "no key signs: what is not retired is staged");
 		gp_findings_remedy(r->l->out,
-		    "once it is published: state = active");
+		    "once it is published: gatepost key activate %s %s",
+		    r->block->domain, staged->selector);
 	}
 }
 
@@ -135,8 +136,8 @@ tell_algorithms(const struct keyring *r, bool any_rsa, bool any_unknown,
 	add(r, GP_RED, &r->block->keys[ed25519].origin,
 	    "signs with Ed25519 alone: most receivers do not know it, and see "
 	    "no signature");
-	gp_findings_remedy(r->l->out,
-	    "an RSA key of 2048 bits in this block, beside the other one");
+	gp_findings_remedy(r->l->out, "gatepost key new %s --algorithm rsa2048",
+	    r->block->domain);
 }
 
 static void
@@ -179,7 +180,10 @@ lint_bits(const struct keyring *r, size_t i)
 		? "receivers ask for 2048"
 		: "receivers need not take more than 4096");
 	gp_lint_where(r->l, k->origin);
-	gp_findings_remedy(r->l->out, "replace it by one of 2048 bits");
+	gp_findings_remedy(r->l->out,
+	    "gatepost key new %s --algorithm rsa2048, later gatepost key "
+	    "retire %s %s",
+	    r->block->domain, r->block->domain, k->selector);
 }
 
 /* Staged without a day, while others sign. */
@@ -195,7 +199,9 @@ lint_staged(const struct keyring *r, size_t i)
 		    "key \"%s\" is staged and stays so: no day is set for it",
 		    k->selector);
 		gp_findings_remedy(r->l->out,
-		    "activate-after = \"YYYY-MM-DD\", or state = active");
+		    "gatepost key activate %s %s, or activate-after = "
+		    "\"YYYY-MM-DD\"",
+		    r->block->domain, k->selector);
 	} else if (!k->require_dns) {
 		gp_findings_add(r->l->out, GP_YELLOW, TOPIC, r->block->domain,
 		    "key \"%s\" will sign whether its record is published or "
@@ -248,8 +254,8 @@ lint_doubled(const struct keyring *r, size_t i)
 		    "each signs every message",
 		    r->block->keys[j].selector, k->selector);
 		gp_lint_where(r->l, k->origin);
-		gp_findings_remedy(r->l->out,
-		    "state = retired in the older of them");
+		gp_findings_remedy(r->l->out, "gatepost key retire %s %s",
+		    r->block->domain, r->block->keys[j].selector);
 		return;
 	}
 }

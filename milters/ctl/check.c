@@ -3,6 +3,7 @@
 #include "ctl/ctl.h"
 
 #include "core/policy_lint.h"
+#include "ctl/dns.h"
 #include "ctl/policy.h"
 #include "io/clock.h"
 #include "io/key_file.h"
@@ -17,7 +18,15 @@
 /* All that is asked about one domain. */
 #define DOMAIN_MS 30000
 
-#define ZONE_MAX 1048576
+static const struct ctl_option check_options[] = {
+	{ "--dns", NULL, "also ask DNS, for each domain block" },
+	{ "--egress", "ADDRESS",
+	    "with --dns: mail leaves from here, too; may be repeated" },
+	{ "--blocklist", "ZONE",
+	    "with --dns: look for the addresses there; may be repeated" },
+	CTL_DNS_OPTIONS,
+	{ .name = NULL },
+};
 
 struct check {
 	const struct ctl *ctl;
@@ -155,44 +164,6 @@ lint(struct check *c)
 /* -- DNS ------------------------------------------------------------------ */
 
 static int
-open_zone(const char *path, struct gp_dns **dns)
-{
-	struct gp_buf text;
-	struct gp_err err;
-	char part[4096];
-	size_t n;
-	FILE *f = fopen(path, "re");
-	int code = 0;
-
-	if (f == NULL)
-		return ctl_fail(EX_NOINPUT, "%s: can not be opened", path);
-	gp_buf_init(&text, ZONE_MAX);
-	while ((n = fread(part, 1, sizeof(part), f)) > 0)
-		gp_buf_add(&text, part, n);
-	if (ferror(f) != 0 || text.overflow)
-		code = ctl_fail(EX_DATAERR, "%s: can not be read whole", path);
-	else if (gp_dns_open_zone(gp_buf_str(&text), NULL, dns, &err) != GP_OK)
-		code = ctl_fail(EX_DATAERR, "%s: %s", path, err.msg);
-	(void)fclose(f);
-	gp_buf_clear(&text);
-	return code;
-}
-
-static int
-open_dns(const struct check *c, struct gp_dns **dns)
-{
-	const char *zone = ctl_option(c->args, "--zone");
-	struct gp_err err;
-
-	if (zone != NULL)
-		return open_zone(zone, dns);
-	if (gp_dns_open(&gp_config_globals(c->config)->resolver, NULL, dns,
-		&err) != GP_OK)
-		return ctl_fail(EX_UNAVAILABLE, "%s", err.msg);
-	return 0;
-}
-
-static int
 read_egress(const struct check *c, struct gp_prefixes *out)
 {
 	struct gp_prefix *v =
@@ -243,7 +214,7 @@ check_dns(struct check *c)
 	if (code == 0)
 		code = read_blocklists(c, &with.blocklists);
 	if (code == 0)
-		code = open_dns(c, &with.dns);
+		code = ctl_dns_open(c->args, c->config, &with.dns);
 	if (code != 0)
 		return code;
 	for (size_t i = 0; i < c->n_blocks; i++)
@@ -254,13 +225,14 @@ check_dns(struct check *c)
 
 /* -- all of it ------------------------------------------------------------ */
 
+/* Each of its own options is about DNS. */
 static bool
 wants_dns(const struct ctl_args *args)
 {
-	return ctl_option(args, "--dns") != NULL ||
-	       ctl_option(args, "--zone") != NULL ||
-	       ctl_option(args, "--egress") != NULL ||
-	       ctl_option(args, "--blocklist") != NULL;
+	for (const struct ctl_option *o = check_options; o->name != NULL; o++)
+		if (ctl_option(args, o->name) != NULL)
+			return true;
+	return false;
 }
 
 static void
@@ -308,16 +280,6 @@ check(const struct ctl *ctl, const struct ctl_args *args)
 }
 
 /* -- table -------------------------------------------------------------- */
-
-static const struct ctl_option check_options[] = {
-	{ "--dns", NULL, "also ask DNS, for each domain block" },
-	{ "--egress", "ADDRESS",
-	    "with --dns: mail leaves from here, too; may be repeated" },
-	{ "--blocklist", "ZONE",
-	    "with --dns: look for the addresses there; may be repeated" },
-	{ "--zone", "FILE", "answers from this text in place of DNS" },
-	{ .name = NULL },
-};
 
 const struct ctl_command ctl_check_commands[] = {
 	{ "check", "", 0, 0, "is the policy right, and fit for DNS",

@@ -59,8 +59,7 @@ json_show(const struct gp_policy *p, const char *domain)
 	j = ctl_json_begin(&out);
 	gp_json_string(&j, "domain", domain);
 	gp_json_string(&j, "block", p->domain);
-	json_origin(&j,
-	    p->domain == NULL ? (struct gp_origin){ .file = NULL } : p->origin);
+	json_origin(&j, p->origin); /* of the global values: none */
 	gp_json_array(&j, "values");
 	gp_policy_each(p, json_value, &j);
 	gp_json_end(&j);
@@ -184,10 +183,13 @@ ctl_policy_list(const struct ctl *ctl, const struct ctl_args *args)
 static void
 add_path(const struct gp_option_info *info, struct gp_buf *out)
 {
-	for (const char *s = info->section; *s != '\0'; s++)
-		gp_buf_addc(out, *s == '/' ? '.' : *s);
-	gp_buf_addf(out, "%s%s", info->section[0] == '\0' ? "" : ".",
-	    info->name);
+	struct gp_str rest = gp_str(info->section);
+
+	while (rest.n > 0) {
+		gp_buf_add_str(out, gp_str_split(&rest, '/'));
+		gp_buf_addc(out, '.');
+	}
+	gp_buf_adds(out, info->name);
 }
 
 static void

@@ -94,7 +94,7 @@ def lint(lab, keys):
                             '    senders { else = reject }\n}\n'})
     code, rows = etc.findings()
     tap.equal(code, NEGATIVE, "several mistakes: exit 1")
-    has(rows, "red", "key", "Ed25519 alone", "RSA", "10-a.conf:2")
+    has(rows, "red", "key", "Ed25519 alone", "gatepost key new a.example --algorithm rsa2048", "10-a.conf:2")
     has(rows, "yellow", "key", "expire is shorter", "expire = 10d", "10-a.conf:3")
     has(rows, "yellow", "key", "1024 bits", "2048", "20-b.conf:2")
     has(rows, "red", "dkim", "keys/gone.pem: there is no such file", "", "20-b.conf:3")
@@ -103,7 +103,7 @@ def lint(lab, keys):
     has(rows, "yellow", "senders", "also the senders of b.example", "senders {", "10-a.conf:1")
     tap.equal(len(rows), 8, "several mistakes: all of them in one run, and nothing else")
     code, out, _ = etc.run("check")
-    tap.match(r"(?m)^FAIL +key +a\.example +signs with Ed25519 alone.*\(\S*10-a\.conf:2\)\n +-> an RSA key",
+    tap.match(r"(?m)^FAIL +key +a\.example +signs with Ed25519 alone.*\(\S*10-a\.conf:2\)\n +-> gatepost key new a\.example --algorithm rsa2048",
               out, "as text: light, topic, domain, clause, place, remedy")
     tap.equal(code, NEGATIVE, "as text: exit 1")
 
