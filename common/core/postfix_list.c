@@ -173,8 +173,11 @@ gp_postfix_list_remove(struct gp_buf *out, const char *name,
 		kept = rest.p;
 	}
 	/* from a brace without partner on nothing is touched */
-	if (rest.n > 0)
+	if (rest.n > 0) {
+		if (out->n == from)
+			kept = rest.p;
 		gp_buf_add(out, kept, (size_t)(rest.p + rest.n - kept));
+	}
 }
 
 /* Is there a condition whose blanks count? */
