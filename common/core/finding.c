@@ -9,6 +9,9 @@
 
 GP_PRINTF(2, 0)
 static const char *
+format(struct gp_arena *arena, const char *fmt, va_list ap) GP_PRINTF(2, 0);
+
+static const char *
 format(struct gp_arena *arena, const char *fmt, va_list ap)
 {
 	char text[TEXT_MAX];

@@ -41,6 +41,9 @@ gp_import_set(struct gp_import *im, const struct gp_import_value *value)
 	im->values_end = &v->next;
 }
 
+static void add(struct gp_import *im, enum gp_light light, const char *topic,
+    const struct gp_finding *f, const char *fmt, va_list ap) GP_PRINTF(5, 0);
+
 static void
 add(struct gp_import *im, enum gp_light light, const char *topic,
     const struct gp_finding *f, const char *fmt, va_list ap)

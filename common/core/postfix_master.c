@@ -26,6 +26,8 @@ read_service(struct gp_arena *arena, struct gp_str line,
 {
 	struct gp_str word[8];
 
+	if (gp_str_find(line, '\0') < line.n)
+		return false;
 	for (size_t i = 0; i < sizeof(word) / sizeof(word[0]); i++) {
 		word[i] = next_word(&line);
 		if (word[i].n == 0)

@@ -120,6 +120,8 @@ spawn(const char *path, const char *const *argv, const int theirs[PIPES],
 	(void)posix_spawnattr_init(&how);
 	for (int i = 0; i < PIPES; i++)
 		(void)posix_spawn_file_actions_adddup2(&files, theirs[i], i);
+	/* what we were started with may not be marked for closing */
+	(void)posix_spawn_file_actions_addclosefrom_np(&files, PIPES);
 	(void)posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP |
 						 POSIX_SPAWN_SETSIGMASK |
 						 POSIX_SPAWN_SETSIGDEF);

@@ -61,7 +61,7 @@ try_list(struct gp_str value)
 	must(gp_postfix_refers(gp_buf_str(&added), OURS));
 	gp_postfix_list_remove(&removed, OURS, gp_buf_str(&added));
 	must(!gp_postfix_list_has(gp_buf_str(&removed), OURS));
-	same_others(value, gp_buf_str(&removed));
+	same_others(gp_str_trim(value), gp_buf_str(&removed));
 	if (gp_postfix_list_has(value, OURS))
 		must(gp_postfix_refers(value, OURS));
 	if (gp_postfix_list_pack(&packed, value, NULL) == GP_OK)
