@@ -143,13 +143,37 @@ group_of(struct doctor *d, const char *socket)
 	return gp_arena_strdup(d->arena, group->gr_name);
 }
 
+/* Its own group, or that of its folder, may do nothing with it either: then
+ * no membership helps.  NULL: they may. */
+static const char *
+mode_remedy(struct doctor *d, const char *socket)
+{
+	const char *path = path_of(socket);
+	const char *folder, *slash;
+	struct stat st;
+
+	slash = path == NULL ? NULL : strrchr(path, '/');
+	if (slash == NULL)
+		return NULL;
+	folder = gp_arena_strndup(d->arena, path, (size_t)(slash - path));
+	if (stat(folder, &st) == 0 && (st.st_mode & S_IXGRP) == 0)
+		return gp_arena_printf(d->arena, "chmod g+x %s", folder);
+	if (stat(path, &st) == 0 && (st.st_mode & S_IWGRP) == 0)
+		return gp_arena_printf(d->arena, "chmod g+rw %s", path);
+	return NULL;
+}
+
 static void
 say_remedy(struct doctor *d, const struct doctor_daemon *daemon,
     const struct gp_socket_try *t, enum gp_rc rc)
 {
 	struct gp_findings *out = d->findings;
+	const char *mode =
+	    rc == GP_PERM ? mode_remedy(d, daemon->socket) : NULL;
 
-	if (rc == GP_PERM && t->user != NULL)
+	if (mode != NULL)
+		gp_findings_remedy(out, "%s", mode);
+	else if (rc == GP_PERM && t->user != NULL)
 		gp_findings_remedy(out, "adduser %s %s\npostfix reload",
 		    t->user, group_of(d, daemon->socket));
 	else if (rc == GP_PERM)

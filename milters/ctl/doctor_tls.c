@@ -15,11 +15,11 @@
 
 /* -- findings ----------------------------------------------------------- */
 
-static bool
-is_submission(const struct gp_tls_port *port)
-{
-	return port->port == 587 || port->port == 465;
-}
+/* A port, and whether passwords come by it. */
+struct place {
+	struct gp_tls_port port;
+	bool submission;
+};
 
 static void
 say_renew(struct doctor *d)
@@ -77,36 +77,38 @@ find_certificate(struct doctor *d, const char *place,
 }
 
 static void
-find_port(struct doctor *d, const struct gp_tls_port *port)
+find_clear(struct doctor *d, const struct place *p, const char *name)
 {
-	const char *place =
-	    gp_arena_printf(d->arena, "%s:%u", port->host, port->port);
+	gp_findings_add(d->findings, p->submission ? GP_RED : GP_YELLOW, TOPIC,
+	    name, "STARTTLS is not offered: %s",
+	    p->submission ? "passwords come in clear"
+			  : "mail to us comes in clear");
+	gp_findings_remedy(d->findings,
+	    "postconf -e smtpd_tls_security_level=may "
+	    "'smtpd_tls_chain_files=KEY.pem, CERT.pem'\npostfix reload");
+}
+
+static void
+find_port(struct doctor *d, const struct place *p)
+{
+	const char *name =
+	    gp_arena_printf(d->arena, "%s:%u", p->port.host, p->port.port);
 	struct gp_tls_found f;
 	struct gp_err err = { .msg = "" };
-	enum gp_rc rc;
 
-	ctl_doctor_progress(place);
-	rc = gp_tls_probe(port, &f, &err);
-	if (rc != GP_OK) {
+	ctl_doctor_progress(name);
+	if (gp_tls_probe(&p->port, &f, &err) != GP_OK) {
 		gp_findings_add(d->findings,
-		    d->mta == GP_OK ? GP_RED : GP_YELLOW, TOPIC, place, "%s",
+		    d->mta == GP_OK ? GP_RED : GP_YELLOW, TOPIC, name, "%s",
 		    err.msg);
 		gp_findings_remedy(d->findings,
 		    d->mta == GP_OK ? "postfix status, and the mail log"
 				    : "gatepost doctor --smtp HOST:PORT");
-		return;
+	} else if (f.offered) {
+		find_certificate(d, name, &f);
+	} else {
+		find_clear(d, p, name);
 	}
-	if (f.offered) {
-		find_certificate(d, place, &f);
-		return;
-	}
-	gp_findings_add(d->findings, is_submission(port) ? GP_RED : GP_YELLOW,
-	    TOPIC, place, "STARTTLS is not offered: %s",
-	    is_submission(port) ? "passwords come in clear"
-				: "mail to us comes in clear");
-	gp_findings_remedy(d->findings,
-	    "postconf -e smtpd_tls_security_level=may "
-	    "'smtpd_tls_chain_files=KEY.pem, CERT.pem'\npostfix reload");
 }
 
 /* -- which ports -------------------------------------------------------- */
@@ -114,7 +116,7 @@ find_port(struct doctor *d, const struct gp_tls_port *port)
 /* "HOST:PORT", "[ADDR]:PORT" or "PORT"; false: not of that form. */
 static bool
 read_place(struct doctor *d, const char *text, const char *host,
-    struct gp_tls_port *out)
+    struct place *out)
 {
 	const char *colon = strrchr(text, ':');
 	const char *digits = colon == NULL ? text : colon + 1;
@@ -127,10 +129,11 @@ read_place(struct doctor *d, const char *text, const char *host,
 		text++;
 		n -= 2;
 	}
-	*out = (struct gp_tls_port){ .port = (unsigned)port,
+	out->port = (struct gp_tls_port){ .port = (unsigned)port,
 		.host = n == 0 ? host : gp_arena_strndup(d->arena, text, n),
 		.wrapped = port == 465,
 		.timeout_ms = TIMEOUT_MS };
+	out->submission = port == 465 || port == 587;
 	return colon == NULL || n > 0;
 }
 
@@ -176,7 +179,7 @@ find_services(struct doctor *d)
 {
 	const struct gp_postfix_services *all = &d->postfix.services;
 	const char *host = own_host(d);
-	struct gp_tls_port port;
+	struct place place;
 
 	for (size_t i = 0; i < all->n; i++) {
 		const struct gp_postfix_service *s = &all->v[i];
@@ -188,22 +191,24 @@ find_services(struct doctor *d)
 			strcmp(s->command, "postscreen") != 0) ||
 		    !gp_str_ends_nocase(gp_str(s->name), GP_STR("/inet")) ||
 		    use == GP_POSTFIX_OTHER ||
-		    !read_place(d, numbered(d, s->name), host, &port))
+		    !read_place(d, numbered(d, s->name), host, &place))
 			continue;
-		port.wrapped = wrapped != NULL && strcmp(wrapped, "yes") == 0;
-		find_port(d, &port);
+		place.port.wrapped =
+		    wrapped != NULL && strcmp(wrapped, "yes") == 0;
+		place.submission = use == GP_POSTFIX_SUBMISSION;
+		find_port(d, &place);
 	}
 }
 
 int
 ctl_doctor_read_ports(struct doctor *d)
 {
-	struct gp_tls_port port;
+	struct place place;
 	const char *text;
 	size_t i = 0;
 
 	while ((text = ctl_next_option(d->args, "--smtp", &i)) != NULL)
-		if (!read_place(d, text, "127.0.0.1", &port))
+		if (!read_place(d, text, "127.0.0.1", &place))
 			return ctl_usage("--smtp: %s: expected HOST:PORT",
 			    text);
 	return 0;
@@ -212,17 +217,16 @@ ctl_doctor_read_ports(struct doctor *d)
 void
 ctl_doctor_tls(struct doctor *d)
 {
-	struct gp_tls_port port = { .host = "127.0.0.1",
-		.port = 25,
-		.timeout_ms = TIMEOUT_MS };
+	struct place place;
 	const char *text;
 	size_t i = 0;
 
 	if (ctl_option(d->args, "--smtp") == NULL && d->mta == GP_OK)
 		find_services(d);
-	else if (ctl_option(d->args, "--smtp") == NULL)
-		find_port(d, &port);
+	else if (ctl_option(d->args, "--smtp") == NULL &&
+		 read_place(d, "25", "127.0.0.1", &place))
+		find_port(d, &place);
 	while ((text = ctl_next_option(d->args, "--smtp", &i)) != NULL)
-		if (read_place(d, text, "127.0.0.1", &port))
-			find_port(d, &port);
+		if (read_place(d, text, "127.0.0.1", &place))
+			find_port(d, &place);
 }
