@@ -529,6 +529,91 @@ keys_are_shared_by_many_threads(void **state)
 	share(sample("Ed25519")->text);
 }
 
+/* -- new keys -------------------------------------------------------------- */
+
+/* RFC 7468 section 2: lines of exactly 64 characters but the last one. */
+static void
+check_lines(struct gp_str pem)
+{
+	struct gp_str last = GP_STR("");
+
+	assert_true(gp_str_eq(gp_str_split(&pem, '\n'),
+	    GP_STR("-----BEGIN PRIVATE KEY-----")));
+	for (;;) {
+		struct gp_str line = gp_str_split(&pem, '\n');
+
+		if (line.p[0] == '-') {
+			assert_true(gp_str_eq(line,
+			    GP_STR("-----END PRIVATE KEY-----")));
+			break;
+		}
+		assert_true(last.n == 0 || last.n == 64);
+		assert_true(line.n > 0 && line.n <= 64);
+		last = line;
+	}
+	assert_int_equal(pem.n, 0);
+}
+
+static void
+private_key_generated_is_read_again(void **state)
+{
+	static const struct {
+		enum gp_dkim_key_type type;
+		unsigned bits, want;
+	} rows[] = { { GP_DKIM_KEY_RSA, 2048, 2048 },
+		{ GP_DKIM_KEY_RSA, 3072, 3072 },
+		{ GP_DKIM_KEY_ED25519, 0, 256 } };
+	char text[GP_PRIVATE_PEM_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct gp_secret_bytes pem = { .p = text,
+			.size = sizeof(text) };
+		struct gp_private_key *one = NULL;
+		struct gp_private_key *two = NULL;
+		struct gp_err err;
+
+		assert_int_equal(gp_private_key_generate(rows[i].type,
+				     rows[i].bits, &pem, &err),
+		    GP_OK);
+		check_lines(gp_str_n(pem.p, pem.n));
+		assert_int_equal(gp_private_key_parse(gp_str_n(pem.p, pem.n),
+				     &one, &err),
+		    GP_OK);
+		assert_int_equal(gp_private_key_public(one)->type,
+		    rows[i].type);
+		assert_int_equal(gp_private_key_public(one)->bits,
+		    rows[i].want);
+		assert_int_equal(gp_private_key_generate(rows[i].type,
+				     rows[i].bits, &pem, &err),
+		    GP_OK);
+		assert_int_equal(gp_private_key_parse(gp_str_n(pem.p, pem.n),
+				     &two, &err),
+		    GP_OK);
+		assert_false(gp_dkim_public_eq(gp_private_key_public(one),
+		    gp_private_key_public(two)));
+		gp_private_key_unref(one);
+		gp_private_key_unref(two);
+	}
+}
+
+static void
+private_key_generated_without_room_leaves_nothing(void **state)
+{
+	char text[64];
+	struct gp_secret_bytes pem = { .p = text, .size = sizeof(text) };
+	struct gp_err err;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(gp_private_key_generate(GP_DKIM_KEY_ED25519, 0, &pem,
+			     &err),
+	    GP_TEMP);
+	assert_int_equal(pem.n, 0);
+	for (size_t i = 0; i < sizeof(text); i++)
+		assert_int_equal(text[i], 0);
+}
+
 int
 main(void)
 {
@@ -545,6 +630,9 @@ main(void)
 		cmocka_unit_test(private_key_tells_its_public_half),
 		cmocka_unit_test(public_key_out_of_bounds_is_refused),
 		cmocka_unit_test(keys_are_shared_by_many_threads),
+		cmocka_unit_test(private_key_generated_is_read_again),
+		cmocka_unit_test(
+		    private_key_generated_without_room_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

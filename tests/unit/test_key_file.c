@@ -226,6 +226,36 @@ key_file_behind_a_link_is_read(void **state)
 }
 
 static void
+key_file_created_is_read_and_never_again_created(void **state)
+{
+	struct gp_err err;
+	struct stat one, two;
+
+	(void)state;
+	(void)unlink(key_path);
+	assert_int_equal(gp_key_file_create(key_path, GP_DKIM_KEY_ED25519, 0,
+			     GP_KEEP_GROUP, &err),
+	    GP_OK);
+	is_read(key_path);
+	assert_int_equal(stat(key_path, &one), 0);
+	assert_int_equal(one.st_mode & 07777, 0600);
+	assert_int_equal(gp_key_file_create(key_path, GP_DKIM_KEY_ED25519, 0,
+			     GP_KEEP_GROUP, &err),
+	    GP_NONE);
+	assert_int_equal(stat(key_path, &two), 0);
+	assert_int_equal(one.st_ino, two.st_ino);
+	assert_int_equal(unlink(key_path), 0);
+	assert_int_equal(gp_key_file_create(key_path, GP_DKIM_KEY_ED25519, 0,
+			     getegid(), &err),
+	    GP_OK);
+	is_read(key_path);
+	assert_int_equal(stat(key_path, &two), 0);
+	assert_int_equal(two.st_mode & 07777, 0640);
+	assert_int_equal(two.st_gid, getegid());
+	assert_int_equal(unlink(key_path), 0);
+}
+
+static void
 key_file_in_the_current_directory_is_read(void **state)
 {
 	char before[PATH_MAX];
@@ -436,6 +466,7 @@ main(void)
 		TEST(key_file_of_another_kind_is_refused),
 		TEST(key_file_socket_is_refused),
 		TEST(key_file_behind_a_link_is_read),
+		TEST(key_file_created_is_read_and_never_again_created),
 		TEST(key_file_in_the_current_directory_is_read),
 		TEST(key_file_in_a_directory_for_everybody_is_refused),
 		TEST(key_file_empty_or_huge_or_wrong_is_refused),
