@@ -124,6 +124,18 @@ list(struct gp_import_tables *t, const struct gp_import_request *v, size_t n)
 	return text;
 }
 
+/* All of theirs is there, and something besides. */
+static bool
+signs_more(const struct gp_import_requests *theirs,
+    const struct gp_import_block *ours)
+{
+	for (size_t i = 0; i < theirs->n; i++)
+		if (ours == NULL ||
+		    !signs_so(ours->keys, ours->n, &theirs->v[i]))
+			return false;
+	return theirs->n > 0;
+}
+
 static void
 advise(struct gp_import_tables *t, const struct gp_import_class *c,
     const struct gp_import_requests *theirs, const struct gp_import_block *ours)
@@ -135,6 +147,11 @@ advise(struct gp_import_tables *t, const struct gp_import_class *c,
 		gp_findings_remedy(f,
 		    "a block is for a domain, not for one address: give that "
 		    "sender a sub-domain of its own, or leave it so");
+	else if (signs_more(theirs, ours))
+		gp_findings_remedy(f,
+		    "nothing, or take one of the keys out of domain \"%s\": a "
+		    "block signs with all of its keys",
+		    ours->domain);
 	else if (theirs->n == 0)
 		gp_findings_remedy(f,
 		    "leave it so, or write domain \"%s\" { } without a key%s",

@@ -88,23 +88,44 @@ add_listeners(struct gp_import_mapper *m, struct gp_str names,
 	}
 }
 
+/* What opendkim never finds, though it is often written so. */
+static void
+add_meant(struct gp_import_mapper *m, const struct gp_import_row *row,
+    struct gp_str values, struct gp_buf *listeners)
+{
+	add_listeners(m, values, listeners);
+	gp_import_decide(m->im, GP_YELLOW, "MacroList", row->from,
+	    "%s: opendkim has no macro of this name, so it signs nothing for "
+	    "it; here mail of these listeners is ours",
+	    row->key);
+	gp_findings_remedy(&m->im->report,
+	    "take them out of trust.listeners, unless it was meant so");
+}
+
 static void
 add_macro(struct gp_import_mapper *m, const struct gp_import_row *row,
     struct gp_buf *listeners)
 {
 	struct gp_str values = gp_str(row->key);
 	struct gp_str macro = gp_str_split(&values, '|');
+	bool braces = gp_str_eq(macro, GP_STR("{daemon_name}"));
+	bool named = braces || gp_str_eq(macro, GP_STR("daemon_name"));
 
-	if (gp_str_eq(macro, GP_STR("daemon_name")) ||
-	    gp_str_eq(macro, GP_STR("{daemon_name}"))) {
-		add_listeners(m, values, listeners);
-		return;
+	if (named && values.n > 0) {
+		add_meant(m, row, values, listeners);
+	} else if (named && row->value != NULL && braces) {
+		add_meant(m, row, gp_str(row->value), listeners);
+	} else if (named && row->value != NULL) {
+		add_listeners(m, gp_str(row->value), listeners);
+	} else {
+		gp_import_decide(m->im, GP_YELLOW, "MacroList", row->from,
+		    "%s: only daemon_name with values says here that mail is "
+		    "ours",
+		    row->key);
+		gp_findings_remedy(&m->im->report,
+		    "trust { clients = { ... } listeners = { ... } } for such "
+		    "mail");
 	}
-	gp_import_decide(m->im, GP_YELLOW, "MacroList", row->from,
-	    "%s: only the macro daemon_name says here that mail is ours",
-	    row->key);
-	gp_findings_remedy(&m->im->report,
-	    "trust { clients = { ... } listeners = { ... } } for such mail");
 }
 
 static void
@@ -123,6 +144,14 @@ listeners(struct gp_import_mapper *m)
 	if (mta != NULL && gp_import_set_read(m->im, mta, &list) == GP_OK)
 		for (size_t i = 0; i < list.n; i++)
 			add_listeners(m, gp_str(list.v[i].key), &out);
+	if (macros != NULL && mta != NULL) {
+		gp_import_decide(m->im, GP_YELLOW, "MTA", mta->from,
+		    "%s: beside a MacroList opendkim does not sign for it; "
+		    "here mail of these listeners is ours",
+		    mta->value);
+		gp_findings_remedy(&m->im->report,
+		    "take them out of trust.listeners, unless it was meant so");
+	}
 	if (out.n > 0)
 		gp_import_put(m, "trust", "listeners",
 		    macros != NULL ? macros : mta,

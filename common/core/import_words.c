@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-#define INCLUDES_MAX 5 /* opendkim: one in another */
+#define INCLUDES_MAX 5    /* opendkim: one in another */
+#define ROW_MAX      1023 /* opendkim: octets of a line in a table */
+#define NAME_SHOWN   64
 
 static bool
 is_blank(char c)
@@ -187,6 +189,21 @@ read_list(struct gp_import *im, struct gp_str text, struct gp_origin from,
 	}
 }
 
+/* Its buffer ends there, and what follows is a row of its own. */
+static void
+say_long(struct gp_import *im, struct gp_str key, struct gp_origin from)
+{
+	gp_import_decide(im, GP_YELLOW,
+	    gp_arena_printf(im->arena, "%.*s",
+		(int)(key.n < NAME_SHOWN ? key.n : NAME_SHOWN), key.p),
+	    from,
+	    "a row of more than %d octets, which %s can not read; here it is "
+	    "read",
+	    ROW_MAX, im->program);
+	gp_findings_remedy(&im->report,
+	    "put the key into a file of its own, or nothing");
+}
+
 static bool
 read_rows(struct gp_import *im, struct gp_str text, struct gp_import_set *set)
 {
@@ -195,13 +212,17 @@ read_rows(struct gp_import *im, struct gp_str text, struct gp_import_set *set)
 	while (text.n > 0) {
 		struct gp_str line = content(gp_str_split(&text, '\n'));
 		struct gp_str key;
+		bool long_row;
 
 		from.line++;
 		if (line.n == 0)
 			continue;
 		if (set->n == GP_IMPORT_ROWS_MAX)
 			return false;
+		long_row = line.n > ROW_MAX;
 		key = first_word(&line);
+		if (long_row)
+			say_long(im, key, from);
 		add_row(im, set, key, line, from);
 	}
 	return true;
