@@ -351,6 +351,43 @@ lint_overrides(const struct gp_lint *l)
 	}
 }
 
+/* -- what a profile says of many ------------------------------------------ */
+
+static bool
+is_twin(const struct gp_finding *a, const struct gp_finding *b)
+{
+	return a->where.file != NULL && b->where.file != NULL &&
+	       strcmp(a->where.file, b->where.file) == 0 &&
+	       a->where.line == b->where.line && a->light == b->light &&
+	       strcmp(a->topic, b->topic) == 0 && strcmp(a->what, b->what) == 0;
+}
+
+/* Findings from `first` on that differ in their domain alone become one. */
+static void
+join_twins(struct gp_findings *f, size_t first)
+{
+	size_t n = first;
+
+	for (size_t i = first; i < f->n; i++) {
+		size_t twins = 0;
+
+		if (f->v[i].topic == NULL)
+			continue;
+		for (size_t j = i + 1; j < f->n; j++)
+			if (f->v[j].topic != NULL &&
+			    is_twin(&f->v[i], &f->v[j])) {
+				f->v[j].topic = NULL;
+				twins++;
+			}
+		f->v[n] = f->v[i];
+		if (twins > 0)
+			f->v[n].what = gp_arena_printf(f->arena,
+			    "%s; also for %zu more", f->v[n].what, twins);
+		n++;
+	}
+	f->n = n;
+}
+
 /* -- all of it ------------------------------------------------------------ */
 
 void
@@ -359,6 +396,7 @@ gp_policy_lint(const struct gp_policy_linting *with, struct gp_findings *out)
 	struct gp_lint l = { .with = with,
 		.globals = gp_config_globals(with->config),
 		.out = out };
+	const size_t first = out->n;
 	size_t key = 0;
 
 	l.blocks = gp_config_domains(with->config, &l.n_blocks);
@@ -380,4 +418,5 @@ gp_policy_lint(const struct gp_policy_linting *with, struct gp_findings *out)
 		gp_lint_block_limits(&l, block);
 		key += block->n_keys;
 	}
+	join_twins(out, first);
 }

@@ -28,7 +28,8 @@ struct gp_policy_linting {
 };
 
 /* gp_policy_lint - yellow and red findings; topics "key", "senders", "limit",
- * "warmup", "preflight", "trust", "listen", "store", "inbound", "override". */
+ * "warmup", "preflight", "trust", "listen", "store", "inbound", "override".
+ * What one line of a profile means for several domains is said once. */
 void
 gp_policy_lint(const struct gp_policy_linting *with, struct gp_findings *out);
 

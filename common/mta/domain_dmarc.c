@@ -192,6 +192,70 @@ tell_hints(const struct policy *p)
 	}
 }
 
+/* -- where reports go ----------------------------------------------------- */
+
+/* The domain of the next URI of rua=; false: there is none. */
+static bool
+next_receiver(struct gp_str *list, char out[GP_DOMAIN_TEXT])
+{
+	while (list->p != NULL) {
+		struct gp_str uri = gp_str_trim(gp_str_split(list, ','));
+		struct gp_str address = gp_str_split(&uri, '!');
+
+		if (!gp_str_starts_nocase(address, GP_STR("mailto:")))
+			continue;
+		(void)gp_str_split(&address, '@');
+		if (gp_domain_normalize(address, out, NULL) == GP_OK)
+			return true;
+	}
+	return false;
+}
+
+/* Of one house: then no consent is asked for. */
+static bool
+is_related(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || gp_domain_is_below(a, b) ||
+	       gp_domain_is_below(b, a);
+}
+
+static bool
+consents(struct gp_domain_job *j, const char *name)
+{
+	struct gp_dns_answer a;
+
+	if (gp_dns_query(&j->scope, name, GP_DNS_TXT, &a) == GP_TEMP)
+		return true;
+	for (size_t i = 0; a.rc == GP_OK && i < a.n; i++)
+		if (gp_str_starts_nocase(a.rr[i].text, GP_STR("v=DMARC1")))
+			return true;
+	return false;
+}
+
+/* RFC 9990 4: who is to get reports about others says so himself. */
+static void
+tell_receivers(const struct policy *p)
+{
+	struct gp_domain_job *j = p->j;
+	struct gp_str list = p->record.rua;
+	char receiver[GP_DOMAIN_TEXT];
+
+	while (list.n > 0 && next_receiver(&list, receiver)) {
+		const char *name = gp_arena_printf(j->arena,
+		    "%s._report._dmarc.%s", p->name, receiver);
+
+		if (is_related(receiver, p->name) || consents(j, name))
+			continue;
+		add(j, GP_YELLOW,
+		    gp_arena_printf(j->arena,
+			"no reports go to %s, which does not say that it "
+			"takes those about %s",
+			receiver, p->name));
+		gp_findings_remedy(j->out, "have %s publish: TXT %s v=DMARC1",
+		    receiver, name);
+	}
+}
+
 static void
 judge(const struct policy *p)
 {
@@ -207,6 +271,7 @@ judge(const struct policy *p)
 			gp_dmarc_request_name(request(p))));
 		tell_below(p);
 		tell_hints(p);
+		tell_receivers(p);
 	}
 }
 

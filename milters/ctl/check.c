@@ -66,7 +66,9 @@ add_problem(struct check *c, const char *daemon, struct gp_str line,
 		where.file = gp_arena_strndup(c->arena, line.p, place->path_n);
 		where.line = place->line;
 		key = key_at(c, &where);
-		(void)gp_str_split(&line, ' '); /* "FILE:LINE:" */
+		/* what remains begins with ":LINE: " */
+		line = gp_str_n(line.p + place->path_n, line.n - place->path_n);
+		(void)gp_str_split(&line, ' ');
 	}
 	if (key != NULL && gp_key_file_denied(key->file)) {
 		c->denied = true;

@@ -2,8 +2,10 @@
  * Any bytes as a policy file.  Oracles: a snapshot or problems, never both;
  * every problem is one printable line with its place; libconfuse reads each
  * value as the guard has seen it; what is shown of a policy, written as a
- * file again, is the same policy, and its store has no password.
+ * file again, is the same policy, and its store has no password; what the lint
+ * says of it has a place and a remedy.
  */
+#include "core/policy_lint.h"
 #include "core/redis_url.h"
 #include "io/policy_confuse.h"
 #include "io/policy_file.h"
@@ -258,6 +260,22 @@ check_shown(const struct gp_policy *policy)
 	gp_buf_clear(&two);
 }
 
+static void
+check_lint(const struct gp_config *config, struct gp_arena *arena)
+{
+	const struct gp_policy_linting with = { .config = config,
+		.now_s = 1795305600 };
+	struct gp_findings f;
+
+	gp_findings_init(&f, arena);
+	gp_policy_lint(&with, &f);
+	for (size_t i = 0; i < f.n; i++) {
+		assert(f.v[i].light != GP_GREEN && f.v[i].topic != NULL);
+		assert(f.v[i].remedy != NULL && f.v[i].remedy[0] != '\0');
+		assert(f.v[i].where.file != NULL && f.v[i].where.line > 0);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -280,8 +298,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert((rc == GP_OK) == (config != NULL));
 	assert((rc == GP_OK) == (problems.count == 0));
 	check_problems(&problems);
-	if (config != NULL)
+	if (config != NULL) {
 		check_shown(gp_policy_for(config, NULL));
+		check_lint(config, arena);
+	}
 	for (const struct gp_scan_item *i = items; i != NULL && config != NULL;
 	     i = i->next)
 		if (i->kind == GP_SCAN_OPEN && i->parent == NULL &&

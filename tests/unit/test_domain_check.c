@@ -433,6 +433,22 @@ static const struct row dmarc_rows[] = {
 	    DMARC("v=DMARC1; p=reject; rua=me@shop.example"),
 	    { { GP_GREEN, "applies", NULL },
 		{ GP_YELLOW, "no address that can be used", "rua=mailto:" } } },
+	{ "reports to others", "dmarc", "",
+	    DMARC("v=DMARC1; p=reject; rua=mailto:a@yes.example!10m , "
+		  "mailto:b@no.example,mailto:c@reports.shop.example,"
+		  "https://x.example/d") "shop.example._report._dmarc.yes."
+	                                 "example. TXT \"v=DMARC1\"\n",
+	    { { GP_GREEN, "applies", NULL },
+		{ GP_YELLOW, "no reports go to no.example",
+		    "TXT shop.example._report._dmarc.no.example "
+		    "v=DMARC1" } } },
+	{ "reports to others that can not be asked", "dmarc", "",
+	    DMARC("v=DMARC1; p=reject; rua=mailto:b@no.example") "shop.example."
+	                                                         "_report._"
+	                                                         "dmarc.no."
+	                                                         "example. TXT "
+	                                                         "!SERVFAIL\n",
+	    { { GP_GREEN, "applies", NULL } } },
 	{ "no policy", "dmarc", "", DMARC("v=DMARC1; p=refuse" RUA),
 	    { { GP_RED, "is no policy", "none, quarantine or reject" } } },
 	{ "p= is missing", "dmarc", "", DMARC("v=DMARC1; sp=none" RUA),

@@ -232,6 +232,23 @@ static const struct row key_rows[] = {
 	    { { GP_YELLOW, "key", "shorter than 5d and a day", "expire = 10d",
 		3 } },
 	    { &rsa } },
+	{ "expires in the queue, by a profile",
+	    "profile \"p\" { expire = 2d }\n"
+	    "domain \"d.example\" { profile = \"p\" " K("a",
+		"") "}\n"
+		    "domain \"e.example\" { profile = \"p\" " K("b",
+			"") "}\n"
+			    "domain \"f.example\" { profile = \"p\" " K("c",
+				"") "}\n",
+	    { { GP_YELLOW, "key", "longer valid; also for 2 more",
+		"expire = 10d", 1 } },
+	    { &rsa, &rsa, &rsa } },
+	{ "expires in the queue, in two blocks",
+	    D(K("a", "") "expire = 2d") "domain \"e.example\" { " K("b",
+		"") "expire = 2d }\n",
+	    { { GP_YELLOW, "key", "shorter", "expire = 10d", 3 },
+		{ GP_YELLOW, "key", "shorter", "expire = 10d", 6 } },
+	    { &rsa, &rsa } },
 	{ "expires just behind the queue", D(K("a", "") "expire = 6d"),
 	    { { 0 } }, { &rsa } },
 	{ "expires late", D(K("a", "") "expire = 61d"),
