@@ -130,12 +130,12 @@ def in_the_middle(tap, p):
         load = p.load(REDIS, domain + ".example")
         reach(load, most * .3, what)
         redis.kill()
-        reach(load, most * .6, what + ", killed")
+        reach(load, most * .5, what + ", killed")
         with load.lock:
             put_off = [m.last for m in load.posted if not m.accepted]
         tap.equal(put_off, [], what + ": killed at a third, mail flows on, nobody is put off")
         # one is back up to a second before the other: the limit is not to be reached then
-        p.pace = 0.4
+        p.pace = 2
         redis.resume()
         lab_base.wait_until(p.is_up, 30, what + ": the relays are back")
         p.pace = 0
