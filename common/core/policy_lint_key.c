@@ -276,20 +276,19 @@ lint_expire(const struct keyring *r)
 	    (expire_ms >= queue_ms + MARGIN_MS && expire_ms <= EXPIRE_LONG_MS))
 		return;
 	gp_buf_init(&text, 64);
-	if (expire_ms <= EXPIRE_LONG_MS) {
-		gp_form_write_duration(queue_ms, &text);
-		gp_findings_add(r->l->out, GP_YELLOW, TOPIC, r->block->domain,
-		    "expire is shorter than %s and a day: signatures of mail "
-		    "that has waited in a queue are no longer valid",
-		    gp_buf_cstr(&text));
-		gp_buf_reset(&text);
-		gp_form_write_duration(2 * queue_ms, &text);
-	} else {
+	if (expire_ms > EXPIRE_LONG_MS) {
 		add(r, GP_YELLOW, &at,
 		    "expire is longer than mail is on its way: whoever has a "
 		    "message can send it again until then");
-		gp_form_write_duration(2 * queue_ms, &text);
+	} else {
+		gp_form_write_duration(queue_ms, &text);
+		gp_findings_add(r->l->out, GP_YELLOW, TOPIC, r->block->domain,
+		    "expire is too short: mail waits up to %s in a queue, and "
+		    "a day later its signature must still be valid",
+		    gp_buf_cstr(&text));
+		gp_buf_reset(&text);
 	}
+	gp_form_write_duration(2 * queue_ms, &text);
 	gp_lint_where(r->l, at);
 	gp_findings_remedy(r->l->out, "expire = %s", gp_buf_cstr(&text));
 	gp_buf_clear(&text);

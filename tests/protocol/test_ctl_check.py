@@ -95,7 +95,7 @@ def lint(lab, keys):
     code, rows = etc.findings()
     tap.equal(code, NEGATIVE, "several mistakes: exit 1")
     has(rows, "red", "key", "Ed25519 alone", "gatepost key new a.example --algorithm rsa2048", "10-a.conf:2")
-    has(rows, "yellow", "key", "expire is shorter", "expire = 10d", "10-a.conf:3")
+    has(rows, "yellow", "key", "expire is too short", "expire = 10d", "10-a.conf:3")
     has(rows, "yellow", "key", "1024 bits", "2048", "20-b.conf:2")
     has(rows, "red", "dkim", "keys/gone.pem: there is no such file", "", "20-b.conf:3")
     has(rows, "yellow", "key", "staged and stays so", "activate-after", "20-b.conf:3")
