@@ -81,24 +81,35 @@ gp_config_unref(struct gp_config *c)
 
 /* -- one value ---------------------------------------------------------- */
 
+/* The section of this kind: at the top, else in a domain block. */
+static const struct gp_section *
+section_of(struct gp_str kind)
+{
+	const struct gp_section *top = &gp_sections[0];
+	const struct gp_section *found;
+	char word[64];
+
+	(void)snprintf(word, sizeof(word), "%.*s", GP_STR_ARG(kind));
+	found = gp_section_child(top, word);
+	return found != NULL
+	           ? found
+	           : gp_section_child(gp_section_child(top, "domain"), word);
+}
+
 struct gp_origin
 gp_policy_origin(const struct gp_policy *p, const char *name)
 {
-	struct gp_str option = gp_str(name);
-	struct gp_str head;
 	const struct gp_section *section = &gp_sections[0];
 	const struct gp_option_group *group = NULL;
+	struct gp_str option = gp_str(name);
 	const struct gp_option *o;
-	char word[64];
 
-	if (strchr(name, '.') != NULL) {
-		head = gp_str_split(&option, '.');
-		(void)snprintf(word, sizeof(word), "%.*s", GP_STR_ARG(head));
-		section = gp_section_child(section, word);
-	}
+	if (strchr(name, '.') != NULL)
+		section = section_of(gp_str_split(&option, '.'));
 	o = section == NULL ? NULL
 	                    : gp_section_option(section, option.p, &group);
-	if (o == NULL)
+	if (o == NULL ||
+	    (group->target != GP_IN_POLICY && group->target != GP_IN_GLOBALS))
 		return (struct gp_origin){ .file = NULL };
 	return group->target == GP_IN_POLICY
 	           ? p->origins[gp_option_number(group, o)]

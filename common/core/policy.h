@@ -457,8 +457,8 @@ void gp_policy_each(const struct gp_policy *p, gp_shown_fn each, void *arg);
 
 /*
  * gp_policy_origin - where the value in force for this domain was written, of
- * an option as gp_policy_show names it ("spf.fail", "trust.clients"); file NULL
- * where it is built in.  Not of options in blocks with a title.
+ * an option by its section: "spf.fail", "trust.clients", "preflight.else";
+ * file NULL where it is built in.  Not of options in blocks with a title.
  */
 struct gp_origin gp_policy_origin(const struct gp_policy *p, const char *name);
 

@@ -229,9 +229,6 @@ show_message(struct gp_explain *x, struct gp_explain_filter *f)
 	f->effects = gp_session_effects(f->session, &f->n_effects);
 	f->msg = f->session->msg;
 	f->ended = true;
-	gp_logline_start(&f->line, gp_str(QUEUE_ID));
-	if (f->msg != NULL && f->app.milter->describe != NULL)
-		f->app.milter->describe(f->msg, &f->line);
 }
 
 /* What the MTA does with them. */

@@ -65,7 +65,6 @@ struct gp_explain_filter {
 	                           * and when it could not follow */
 	size_t n_effects;
 	const struct gp_effect *effects;
-	struct gp_logline line; /* what it would log of the message */
 	struct gp_explain_lookup *lookups;
 	struct gp_explain_lookup **last;
 };

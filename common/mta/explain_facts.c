@@ -1,6 +1,7 @@
 /* See explain_facts.h. */
 #include "mta/explain_facts.h"
 
+#include "mta/dkim_signer.h"
 #include "mta/filter.h"
 #include "mta/rate_gate.h"
 
@@ -49,7 +50,30 @@ gp_explain_domain(const struct gp_explain *x, size_t n)
 	           : NULL;
 }
 
+const struct gp_policy *
+gp_explain_sending(const struct gp_explain *x)
+{
+	const struct gp_msg *m = x->filters[GP_EXPLAIN_DKIM].msg;
+	const struct gp_dkim_signer *signer =
+	    m == NULL ? NULL : gp_filter_dkim_signer(m);
+	const char *domain = NULL;
+
+	if (signer != NULL)
+		domain = gp_dkim_signer_plan(signer)->author.domain;
+	if (domain == NULL && m != NULL)
+		domain = m->sender.domain;
+	return gp_policy_for(x->config, domain);
+}
+
 /* -- the answer --------------------------------------------------------- */
+
+enum gp_disposition
+gp_explain_done(const struct gp_verdict *v)
+{
+	if (v->action == GP_REJECT)
+		return GP_DO_REJECT;
+	return v->action == GP_TEMPFAIL ? GP_DO_TEMPFAIL : v->disposition;
+}
 
 static const char *
 name_of(const struct gp_explain *x, int filter)
@@ -106,9 +130,9 @@ static struct gp_explain_fields
 only_in(const struct gp_message *a, const struct gp_message *b,
     struct gp_arena *arena)
 {
-	struct gp_explain_fields out = { .v = gp_arena_alloc(arena,
-					     a->n * sizeof(*out.v)) };
+	struct gp_explain_fields out = { .n = 0 };
 
+	out.v = gp_arena_alloc(arena, a->n * sizeof(const struct gp_field *));
 	for (size_t i = 0; i < a->n; i++)
 		if (!has(b, &a->fields[i]))
 			out.v[out.n++] = &a->fields[i];

@@ -23,6 +23,14 @@ struct gp_origin gp_explain_rule(const struct gp_explain *x, const char *option,
 /* gp_explain_domain - of the n-th recipient; NULL: it can not be read. */
 const char *gp_explain_domain(const struct gp_explain *x, size_t n);
 
+/* gp_explain_sending - the block that is the author's, or, where there is no
+ * single one, that of MAIL FROM; as preflight chooses it.  Never NULL. */
+const struct gp_policy *gp_explain_sending(const struct gp_explain *x);
+
+/* gp_explain_done - what a verdict comes to, whether by its action or by its
+ * word alone. */
+enum gp_disposition gp_explain_done(const struct gp_verdict *v);
+
 /* Who decides: a filter's name, and where it said so. */
 struct gp_explain_reply {
 	const char *filter;               /* NULL: it is accepted */

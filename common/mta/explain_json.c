@@ -12,6 +12,8 @@
 #include "mta/preflight_check.h"
 #include "mta/rate_gate.h"
 
+static const struct gp_origin unwritten = { .file = NULL };
+
 /* What all of it is written with. */
 struct writer {
 	const struct gp_explain *x;
@@ -34,13 +36,7 @@ place(const struct writer *w, struct gp_origin where)
 static void
 verdict(const struct writer *w, const struct gp_verdict *v, const char *domain)
 {
-	enum gp_disposition done = v->disposition;
-
-	if (v->action == GP_REJECT)
-		done = GP_DO_REJECT;
-	else if (v->action == GP_TEMPFAIL)
-		done = GP_DO_TEMPFAIL;
-	gp_json_string(w->j, "does", gp_disposition_name(done));
+	gp_json_string(w->j, "does", gp_disposition_name(gp_explain_done(v)));
 	gp_json_string(w->j, "rule", v->why);
 	gp_json_bool(w->j, "monitored", v->monitored);
 	place(w, gp_explain_rule(w->x, v->why, domain));
@@ -220,8 +216,7 @@ signing(const struct writer *w, const struct gp_dkim_signer *signer,
 	gp_json_string(w->j, "selectors", done->selectors);
 	gp_json_int(w->j, "kept", (int64_t)done->kept);
 	gp_json_int(w->j, "removed", (int64_t)done->n_remove);
-	place(w, done->rule == NULL ? (struct gp_origin){ .file = NULL }
-				    : *done->rule);
+	place(w, done->rule == NULL ? unwritten : *done->rule);
 	gp_json_array(w->j, "fragile");
 	for (unsigned i = 0; i < GP_FRAGILES; i++)
 		if ((done->fragile & 1U << i) != 0)
@@ -298,7 +293,7 @@ decision(const struct writer *w, const struct gp_dmarc_inbound *in)
 	    gp_dmarc_reason_name(in->decision.reason));
 	gp_json_string(w->j, "comment", in->decision.comment);
 	gp_json_string(w->j, "override", o == NULL ? NULL : o->name);
-	place(w, o == NULL ? (struct gp_origin){ .file = NULL } : o->origin);
+	place(w, o == NULL ? unwritten : o->origin);
 	gp_json_end(w->j);
 }
 
@@ -326,26 +321,44 @@ dmarc(const struct writer *w)
 }
 
 static void
+unmet(const struct writer *w, const struct gp_preflight *p)
+{
+	gp_json_array(w->j, "unmet");
+	for (size_t i = 0; p != NULL && i < p->n; i++) {
+		gp_json_object(w->j, NULL);
+		gp_json_string(w->j, "need",
+		    gp_preflight_need_name(p->v[i].need));
+		gp_json_string(w->j, "state",
+		    p->v[i].state == GP_PREFLIGHT_MISSING ? "missing" : "open");
+		gp_json_string(w->j, "why", p->v[i].why);
+		gp_json_end(w->j);
+	}
+	gp_json_end(w->j);
+}
+
+static void
 preflight(const struct writer *w)
 {
+	const struct gp_policy *policy = gp_explain_sending(w->x);
+	const struct gp_preflight_needs *needs = &policy->preflight.require;
 	const struct gp_msg *m = w->x->filters[GP_EXPLAIN_DMARC].msg;
 	const struct gp_preflight_result *r =
 	    m == NULL ? NULL : gp_filter_dmarc_preflight(m);
 
 	gp_json_object(w->j, "preflight");
-	gp_json_bool(w->j, "required", r != NULL);
-	gp_json_array(w->j, "unmet");
-	for (size_t i = 0; r != NULL && i < r->found.n; i++) {
-		const struct gp_preflight_finding *one = &r->found.v[i];
-
-		gp_json_object(w->j, NULL);
-		gp_json_string(w->j, "need", gp_preflight_need_name(one->need));
-		gp_json_string(w->j, "state",
-		    one->state == GP_PREFLIGHT_MISSING ? "missing" : "open");
-		gp_json_string(w->j, "why", one->why);
-		gp_json_end(w->j);
-	}
+	gp_json_bool(w->j, "judged", r != NULL);
+	gp_json_array(w->j, "required");
+	for (size_t i = 0; r != NULL && i < needs->n; i++)
+		gp_json_string(w->j, NULL, gp_preflight_need_name(needs->v[i]));
 	gp_json_end(w->j);
+	place(w, r == NULL ? unwritten
+			   : gp_policy_origin(policy, "preflight.require"));
+	unmet(w, r == NULL ? NULL : &r->found);
+	if (r != NULL) {
+		gp_json_string(w->j, "does",
+		    gp_disposition_name(gp_explain_done(&r->verdict)));
+		gp_json_bool(w->j, "monitored", r->verdict.monitored);
+	}
 	gp_json_end(w->j);
 }
 

@@ -99,31 +99,55 @@ gp_explain_signing(const struct gp_explain_writer *w)
 
 /* -- preflight ---------------------------------------------------------- */
 
+static void
+need_line(const struct gp_explain_writer *w, const struct gp_preflight *p,
+    enum gp_preflight_need need)
+{
+	const char *name = gp_preflight_need_name(need);
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].need != need)
+			continue;
+		gp_explain_line(w,
+		    p->v[i].state == GP_PREFLIGHT_MISSING ? "missing" : "open",
+		    "%s: %s", name, p->v[i].why);
+		return;
+	}
+	gp_explain_line(w, "met", "%s", name);
+}
+
 void
 gp_explain_preflight(const struct gp_explain_writer *w)
 {
-	const struct gp_explain_filter *f = &w->x->filters[GP_EXPLAIN_DMARC];
-	const struct gp_preflight_result *r = gp_filter_dmarc_preflight(f->msg);
-	const struct gp_preflight *p;
+	const struct gp_explain *x = w->x;
+	const struct gp_msg *m = x->filters[GP_EXPLAIN_DMARC].msg;
+	const struct gp_preflight_result *r = gp_filter_dmarc_preflight(m);
+	const struct gp_policy *policy = gp_explain_sending(x);
+	const struct gp_preflight_needs *needs = &policy->preflight.require;
 
 	if (r == NULL) {
 		gp_explain_head(w, "preflight",
 		    "nothing is required of this mail");
 		return;
 	}
-	p = &r->found;
 	gp_explain_head(w, "preflight", "%s",
-	    p->missing > 0 ? "fail" : (p->open > 0 ? "open" : "pass"));
-	for (size_t i = 0; i < p->n; i++)
-		gp_explain_line(w,
-		    p->v[i].state == GP_PREFLIGHT_MISSING ? "missing" : "open",
-		    "%s: %s", gp_preflight_need_name(p->v[i].need),
-		    p->v[i].why);
+	    r->found.missing > 0 ? "fail"
+				 : (r->found.open > 0 ? "open" : "pass"));
+	gp_explain_line(w, "required", "by %s%s", policy->domain,
+	    gp_explain_place(w, gp_policy_origin(policy, "preflight.require")));
+	for (size_t i = 0; i < needs->n; i++)
+		need_line(w, &r->found, needs->v[i]);
 	gp_explain_lookups(w, GP_EXPLAIN_DMARC);
-	gp_explain_line(w, "does", "%s%s",
-	    gp_disposition_name(r->verdict.disposition),
-	    r->verdict.monitored ? ", which mode = monitor does not carry out"
-				 : "");
+	if (r->found.n > 0)
+		gp_explain_line(w, "does", "%s%s%s",
+		    gp_disposition_name(gp_explain_done(&r->verdict)),
+		    gp_explain_place(w,
+			gp_policy_origin(policy, r->found.missing > 0
+						     ? "preflight.else"
+						     : "preflight.temperror")),
+		    r->verdict.monitored
+			? ", which mode = monitor does not carry out"
+			: "");
 }
 
 /* -- limits ------------------------------------------------------------- */

@@ -169,15 +169,9 @@ static void
 verdict_line(const struct gp_explain_writer *w, const char *label,
     const struct gp_verdict *v, const char *domain)
 {
-	const struct gp_explain *x = w->x;
-	enum gp_disposition done = v->disposition;
-
-	if (v->action == GP_REJECT)
-		done = GP_DO_REJECT;
-	else if (v->action == GP_TEMPFAIL)
-		done = GP_DO_TEMPFAIL;
-	gp_explain_line(w, label, "%s by %s%s%s", gp_disposition_name(done),
-	    v->why, gp_explain_place(w, gp_explain_rule(x, v->why, domain)),
+	gp_explain_line(w, label, "%s by %s%s%s",
+	    gp_disposition_name(gp_explain_done(v)), v->why,
+	    gp_explain_place(w, gp_explain_rule(w->x, v->why, domain)),
 	    v->monitored ? ", which mode = monitor does not carry out" : "");
 }
 

@@ -102,26 +102,39 @@ replace_from(struct ctl_explain *e, const char *from)
 	    gp_str(gp_arena_printf(e->arena, " %s", from)));
 }
 
+/* What stands on standard input, or, where that is nothing, of --from. */
+static int
+find_text(struct ctl_explain *e, const char *from, struct gp_buf *text)
+{
+	int code = 0;
+
+	if (isatty(STDIN_FILENO) != 1)
+		code = ctl_read_all("-", GP_MESSAGE_MAX, text);
+	if (code != 0 || text->n > 0)
+		return code;
+	if (from == NULL)
+		return ctl_usage("explain: expected a message on standard "
+				 "input, or --from");
+	assume(e, "a message of five fields: none was given");
+	gp_buf_clear(text);
+	gp_buf_init(text, GP_MESSAGE_MAX);
+	gp_buf_add_str(text, made_up(e, from));
+	return 0;
+}
+
 static int
 read_message(struct ctl_explain *e, const char *from)
 {
 	struct gp_buf text;
 	struct gp_err err;
-	int code = 0;
+	int code;
 
 	gp_buf_init(&text, 0);
-	if (isatty(STDIN_FILENO) != 1)
-		code = ctl_read_all("-", GP_MESSAGE_MAX, &text);
-	if (code == 0 && text.n == 0 && from == NULL)
-		code = ctl_usage("explain: expected a message on standard "
-				 "input, or --from");
-	if (code == 0 &&
-	    gp_message_parse(text.n == 0 ? made_up(e, from) : gp_buf_str(&text),
-		e->arena, &e->message, &err) != GP_OK)
+	code = find_text(e, from, &text);
+	if (code == 0 && gp_message_parse(gp_buf_str(&text), e->arena,
+			     &e->message, &err) != GP_OK)
 		code = ctl_fail(EX_DATAERR, "message: %s", err.msg);
-	if (code == 0 && text.n == 0)
-		assume(e, "a message of five fields: none was given");
-	else if (code == 0 && from != NULL)
+	if (code == 0 && from != NULL)
 		replace_from(e, from);
 	gp_buf_clear(&text);
 	return code;

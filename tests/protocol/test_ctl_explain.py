@@ -150,6 +150,14 @@ def rules(f):
     tap.match('key "s1"', line(key), "rule: of a key")
     tap.equal((key["signs"], key["why_not"]), (False, "it is staged, without activate-after"),
               "rule: why a key does not sign")
+    _, said = f.explain(letter("picky.example", Subject=None), client=BAD, login="app",
+                        sender="<a@picky.example>")
+    one = said["preflight"]
+    tap.match("require = .*aligned-dkim", line(one), "rule: of preflight")
+    tap.equal((one["required"], [(u["need"], u["state"]) for u in one["unmet"]], one["does"]),
+              (["aligned-dkim", "dmarc-record", "subject"],
+               [("dmarc-record", "missing"), ("subject", "missing")], "reject"),
+              "rule: what preflight requires, and what is missing")
     _, said = f.explain(letter(), client=BAD, rcpts=("<a@watch.example>",))
     tap.equal([(w["filter"], w["does"], w["rule"]) for w in said["reply"]["would"]],
               [("spf", "reject", "spf.fail"), ("dmarc", "reject", "dmarc.reject")],

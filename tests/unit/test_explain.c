@@ -30,7 +30,7 @@ static const char policy[] =
     "  key s1 { file = /nowhere/s1.pem }\n"
     "  senders { auth = { app } else = reject }\n"
     "  limit few { by = { auth } rate = { 2/1h } }\n"
-    "  preflight { mode = monitor require = { date } else = reject }\n"
+    "  preflight { mode = monitor require = { date, subject } else = reject }\n"
     "}\n";
 
 static const char zone[] = "bank.test TXT \"v=spf1 ip4:192.0.2.1 -all\"\n"
@@ -255,6 +255,11 @@ explain_rule_is_where_it_was_written(void **state)
 	assert_int_equal(gp_explain_rule(&r.x, "spf.fail", "x.test").line, 3);
 	assert_null(gp_explain_rule(&r.x, "spf.softfail", NULL).file);
 	assert_null(gp_explain_rule(&r.x, "spf.nothing", NULL).file);
+	assert_int_equal(
+	    gp_explain_rule(&r.x, "preflight.else", "ours.test").line, 12);
+	assert_int_equal(
+	    gp_explain_rule(&r.x, "senders.auth", "ours.test").line, 10);
+	assert_null(gp_explain_rule(&r.x, "preflight.else", "x.test").file);
 	assert_null(gp_explain_rule(&r.x, "limit.few", NULL).file);
 	assert_null(gp_explain_rule(&r.x, "none", NULL).file);
 	assert_int_equal(gp_explain_rule(&r.x, "authserv-id", NULL).line, 1);
@@ -329,6 +334,27 @@ explain_limits_are_told_without_a_daemon(void **state)
 }
 
 static void
+explain_preflight_names_what_is_met_and_missing(void **state)
+{
+	struct gp_buf text;
+	struct run r;
+
+	(void)state;
+	run_open(&r, letter_of("by a login"));
+	gp_buf_init(&text, SIZE_MAX);
+	gp_explain_text(&r.x, &text);
+	assert_non_null(strstr(gp_buf_cstr(&text),
+	    "  required   by ours.test (test.conf:12)\n"
+	    "  met        date\n"
+	    "  missing    subject: "));
+	assert_non_null(strstr(gp_buf_cstr(&text),
+	    "  does       reject (test.conf:12), which mode = monitor does "
+	    "not carry out\n"));
+	gp_buf_clear(&text);
+	run_close(&r);
+}
+
+static void
 explain_unread_key_is_told_and_no_obstacle(void **state)
 {
 	const struct letter l = { "", DATED, "<a@ours.test>", BAD, "app",
@@ -355,6 +381,8 @@ main(void)
 		cmocka_unit_test(explain_look_ups_are_told_by_filter),
 		cmocka_unit_test(explain_watched_verdicts_are_told),
 		cmocka_unit_test(explain_limits_are_told_without_a_daemon),
+		cmocka_unit_test(
+		    explain_preflight_names_what_is_met_and_missing),
 		cmocka_unit_test(explain_unread_key_is_told_and_no_obstacle),
 	};
 
