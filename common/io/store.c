@@ -29,6 +29,7 @@
 #define FAILURES_MOST 3
 #define OPEN_MS       1000
 #define PROOF_MS      60000 /* the note of it is kept */
+#define EMPTY_MS      1000  /* a meter that the operator emptied */
 
 /* Labels of the metrics. */
 enum call_outcome { ADMITTED, REFUSED, TEMPORARY };
@@ -456,6 +457,34 @@ gp_store_walk(struct gp_store *s, struct gp_str prefix, size_t most,
 	if (is_away(s, now_ms, false))
 		return GP_TEMP;
 	return s->main.ops->walk(s->main.self, now_ms, prefix, most, fn, arg);
+}
+
+/* All that can be in them is given back, and soon they are forgotten. */
+enum gp_rc
+gp_store_empty(struct gp_store *s, const struct gp_str *keys, size_t n)
+{
+	static const struct gp_charge all = {
+		.rule = { .capacity = 1, .factor = 1, .share = 1 },
+		.cost = GP_METER_LEVEL_MAX,
+		.keep_ms = EMPTY_MS,
+	};
+	struct gp_charge *charges;
+	struct gp_charged *made;
+	enum gp_rc rc;
+
+	if (is_away(s, s->clock_ms(), false))
+		return GP_TEMP;
+	charges = gp_xcalloc(n, sizeof(*charges));
+	made = gp_xcalloc(n, sizeof(*made));
+	for (size_t i = 0; i < n; i++) {
+		charges[i] = all;
+		charges[i].key = keys[i];
+		made[i].fits = true;
+	}
+	rc = apply(s, GP_STORE_REFUND, charges, n, made);
+	free(charges);
+	free(made);
+	return rc;
 }
 
 void

@@ -95,6 +95,12 @@ typedef bool (*gp_store_fn)(void *arg, struct gp_str key,
 GP_MUST_USE enum gp_rc gp_store_walk(struct gp_store *s, struct gp_str prefix,
     size_t most, gp_store_fn fn, void *arg);
 
+/* gp_store_empty - these meters, 1 to GP_CHARGES_MAX, are as if nobody had used
+ * them; what is absent stays absent.  GP_TEMP: the store is away, some or none
+ * of it was done. */
+GP_MUST_USE enum gp_rc
+gp_store_empty(struct gp_store *s, const struct gp_str *keys, size_t n);
+
 /* gp_store_describe - append lines "store KIND", "state up|local for N s",
  * "owed N" (meters charged here that the store does not know of yet), "keys N",
  * "bytes N", as far as they are known. */

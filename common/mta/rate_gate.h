@@ -44,8 +44,8 @@ void gp_rate_stop(struct gp_rate_own *own);
 
 /*
  * gp_rate_request - of the control socket: "why REF", "meters [PREFIX]",
- * "store", "peek ..." and "peek-note ..." (core/rate_peek).  False: `out` says
- * what is wrong.
+ * "store", "reset ..." (mta/rate_own), "peek ..." and "peek-note ..."
+ * (core/rate_peek).  False: `out` says what is wrong.
  */
 bool gp_rate_request(struct gp_rate_own *own, struct gp_str request,
     struct gp_buf *out);

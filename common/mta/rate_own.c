@@ -207,6 +207,8 @@ gp_rate_request(struct gp_rate_own *own, struct gp_str request,
 		return gp_rate_request_peek(own, rest, out);
 	if (gp_str_eq(word, GP_STR(GP_RATE_PEEK_NOTE)))
 		return gp_rate_request_note(own, rest, out);
+	if (gp_str_eq(word, GP_STR("reset")))
+		return gp_rate_request_reset(own, rest, out);
 	if (gp_str_eq(word, GP_STR("store"))) {
 		gp_store_describe(own->store, out);
 		return true;
@@ -219,6 +221,6 @@ gp_rate_request(struct gp_rate_own *own, struct gp_str request,
 		return false;
 	}
 	gp_buf_adds(out, "unknown request; known: ping status stats reload "
-			 "why store meters peek peek-note\n");
+			 "why store meters reset peek peek-note\n");
 	return false;
 }

@@ -28,4 +28,13 @@ bool gp_rate_request_note(struct gp_rate_own *own, struct gp_str key,
 /* gp_rate_refusal_key - where the note of a refusal is kept. */
 struct gp_str gp_rate_refusal_key(struct gp_str ref, struct gp_arena *arena);
 
+/*
+ * gp_rate_request_reset - what stands behind "reset": "show" lists meters,
+ * "now" empties them, too: "meter KEY" (a last "*": all that begin so), "login
+ * LOGIN", "domain DOMAIN" (of its block's limits).  More than a thousand are
+ * refused.  Marks stay: a recipient that came is no new one.
+ */
+bool gp_rate_request_reset(struct gp_rate_own *own, struct gp_str words,
+    struct gp_buf *out);
+
 #endif

@@ -447,6 +447,30 @@ refund_gives_back_what_was_made(void **state)
 	ASSERT_LEVEL(&c[2], 0);
 }
 
+/* What empties a meter for the operator (gp_store_empty). */
+static void
+refund_of_all_that_can_be_there_empties(void **state)
+{
+	const struct gp_charge full = store_counter("a", 3);
+	const struct gp_charge other = store_counter("b", 3);
+	struct gp_charge all = full;
+	struct gp_charged out;
+
+	(void)state;
+	assert_int_equal(charge(&other, 1, &out), GP_OK);
+	while (charge(&full, 1, &out) == GP_OK)
+		continue;
+	all.rule.capacity = 1;
+	all.cost = GP_METER_LEVEL_MAX;
+	out = (struct gp_charged){ .fits = true };
+	assert_int_equal(store_apply(GP_STORE_REFUND, &all, 1, &out), GP_OK);
+	ASSERT_LEVEL(&full, 0);
+	ASSERT_LEVEL(&other, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(charge(&full, 1, &out), GP_OK);
+	assert_int_equal(charge(&full, 1, &out), GP_NONE);
+}
+
 static void
 refund_of_what_is_not_there_makes_no_debt(void **state)
 {
@@ -528,6 +552,7 @@ static const struct CMUnitTest suite_tests[] = {
 	TEST(refund_takes_the_mark_that_it_set),
 	TEST(peek_answers_as_a_charge_and_does_nothing),
 	TEST(refund_gives_back_what_was_made),
+	TEST(refund_of_all_that_can_be_there_empties),
 	TEST(refund_of_what_is_not_there_makes_no_debt),
 	TEST(debit_counts_what_would_not_fit),
 	TEST(meters_marks_and_notes_are_apart),

@@ -880,6 +880,30 @@ store_local_keeps_what_is_later_of_two_answers(void **state)
 	gp_store_local_free(l);
 }
 
+/* -- for the operator ------------------------------------------------------ */
+
+static void
+store_empty_holds_where_it_is_away_then_too(void **state)
+{
+	const struct gp_charge c = counter("a", 3);
+	const struct gp_charge other = counter("b", 3);
+	const struct gp_str keys[] = { GP_STR("a"), GP_STR("absent") };
+
+	(void)state;
+	open_front(1);
+	assert_int_equal(times(&c, 9), 3);
+	assert_int_equal(times(&other, 9), 3);
+	assert_int_equal(gp_store_empty(front, keys, 2), GP_OK);
+	assert_int_equal(times(&c, 1), 1);
+	assert_int_equal(gp_store_empty(front, keys, 2), GP_OK);
+	go_away();
+	/* the local meters go on from what was heard last */
+	assert_int_equal(times(&c, 9), 3);
+	assert_int_equal(times(&other, 9), 0);
+	assert_int_equal(gp_store_empty(front, keys, 1), GP_TEMP);
+	assert_int_equal(times(&c, 9), 0);
+}
+
 int
 main(void)
 {
@@ -888,6 +912,7 @@ main(void)
 		TEST(store_that_answers_is_asked_and_no_other),
 		TEST(store_notes_and_walks_are_temporary_while_it_is_away),
 		TEST(store_opens_what_the_policy_names),
+		TEST(store_empty_holds_where_it_is_away_then_too),
 		TEST(store_away_is_replaced_from_where_it_stopped),
 		TEST(store_away_leaves_each_relay_its_share),
 		TEST(store_away_is_asked_once_a_second),
