@@ -315,7 +315,7 @@ or submit with a login ({logins}), to be signed:
 
 or ask what is counted:
 
-    {tool} --control {control} rate meters
+    {tool} --control {control} rate show
 
 Demo domains   {domains}
 Policy         {conf}

@@ -137,9 +137,10 @@ def questions(conf, f):
     ref = rate_fixture.Promise(f.send().text).ref
     code, out, _ = tool(*at, "rate", "why", ref, build=BUILD)
     tap.ok(code == 0 and out.startswith("reference %s\n" % ref), "rate why: exit 0", out)
-    code, out, _ = tool(*at, "rate", "meters", "m/shop", build=BUILD)
-    tap.match(r"^m/shop\.example/pace/86400/auth=app level 2\.0 age_s \d+\n$", out, "rate meters: exit 0")
-    tap.equal(tool(*at, "rate", "meters", "x/", build=BUILD)[:2], (0, ""), "rate meters: none begins so")
+    code, out, _ = tool(*at, "rate", "show", "m/shop", build=BUILD)
+    tap.match(r"^METER +LEVEL +SECONDS AGO\nm/shop\.example/pace/86400/auth=app +2\.0 +\d+\n$", out,
+              "rate show: exit 0")
+    tap.equal(tool(*at, "rate", "show", "x/", build=BUILD)[:2], (0, ""), "rate show: none begins so")
     failed("rate why of a stranger", NONE, ["no refusal with that reference"], *at, "rate", "why", "2222222222")
     failed("rate why of no reference", NONE, ["expected a reference"], *at, "rate", "why", "hello")
     failed("rate why without a word", USAGE, ["expected REFERENCE"], *at, "rate", "why")
