@@ -50,7 +50,7 @@ FUZZ     := $(SAN) -fsanitize=fuzzer-no-link,address,undefined \
             -fno-sanitize-recover=all
 DEFS      = -DGP_VERSION='"$(VERSION)"'
 LIBS     := -lmilter -lopendkim -lspf2 -lcares -lconfuse -lidn2 -lpsl -lcrypto -llmdb -lhiredis \
-            -lsystemd -lyaml -pthread
+            -lmicrohttpd -lsystemd -lyaml -pthread
 
 # in the place of the C library's functions: the daemons' alone
 STAND_IN := common/mta/stand_in

@@ -10,8 +10,8 @@
 set -u
 
 build="gcc libc6-dev libmilter-dev libspf2-dev libopendkim-dev libc-ares-dev
-	libconfuse-dev libhiredis-dev libidn2-dev liblmdb-dev libpsl-dev
-	libssl-dev libsystemd-dev libyaml-dev"
+	libconfuse-dev libhiredis-dev libidn2-dev liblmdb-dev libmicrohttpd-dev
+	libpsl-dev libssl-dev libsystemd-dev libyaml-dev"
 # Postfix and a real name server, the language of the test scripts, and what
 # makes their keys
 servers="postfix nsd python3 openssl"
@@ -20,7 +20,7 @@ dkim="python3-dkim python3-nacl"
 demo="$build $servers $dkim"
 # more of them, by other hands
 check="$build $servers $dkim libcmocka-dev miltertest python3-authres python3-spf
-	libmail-dkim-perl opendkim opendkim-tools publicsuffix
+	libmail-dkim-perl opendkim opendkim-tools prometheus publicsuffix
 	python3-dnspython redis-server systemd"
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
@@ -29,7 +29,7 @@ bench="$build $servers $dkim redis-server"
 deb="$build build-essential debhelper scdoc"
 
 # A package's service that must not run on this host because of us.
-services="postfix nsd opendkim redis-server"
+services="postfix nsd opendkim prometheus redis-server"
 preseed="postfix postfix/main_mailer_type select No configuration"
 
 die() {

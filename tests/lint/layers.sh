@@ -68,6 +68,7 @@ home_of() {
 	openssl) echo common/io/crypto.c ;;
 	lmdb) echo common/io/lmdb_env.c ;;
 	hiredis) echo common/io/redis_wire.c ;;
+	microhttpd) echo common/io/http_metrics.c ;;
 	*) ;;
 	esac
 }
