@@ -30,11 +30,10 @@ GP_MUST_USE enum gp_rc gp_control_ask(const char *path, const char *request,
 struct gp_control_ask {
 	const char *path;
 	enum gp_rc rc;     /* as of gp_control_ask */
+	int fd;            /* while it is asked; else -1 */
 	struct gp_buf out; /* clear it */
+	struct gp_buf got; /* while it is asked */
 	struct gp_err err;
-	/* while it is asked */
-	int fd;
-	struct gp_buf got;
 };
 
 /* gp_control_ask_all - the same request to all, 1 to GP_CONTROL_ASKS_MAX, of

@@ -4,6 +4,7 @@
 #include "core/direction.h"
 #include "io/clock.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,10 +65,10 @@ gp_status_format(const struct gp_status *s, struct gp_buf *out)
 	gp_buf_addf(out, "socket %s\nconfig %s\npolicy %016llx\n", s->socket,
 	    s->config, (unsigned long long)s->policy);
 	gp_buf_addf(out, "seal_key %s\n", s->seal_key);
-	gp_buf_addf(out, "sessions_open %lld\nmessages %lld\n",
-	    (long long)gp_metrics_get(m, GP_M_SESSIONS_OPEN, 0),
-	    (long long)(gp_metrics_get(m, GP_M_MESSAGES, GP_INBOUND) +
-			gp_metrics_get(m, GP_M_MESSAGES, GP_OUTBOUND)));
+	gp_buf_addf(out, "sessions_open %" PRId64 "\nmessages %" PRId64 "\n",
+	    gp_metrics_get(m, GP_M_SESSIONS_OPEN, 0),
+	    gp_metrics_get(m, GP_M_MESSAGES, GP_INBOUND) +
+		gp_metrics_get(m, GP_M_MESSAGES, GP_OUTBOUND));
 	if (strcmp(s->name, "dkim") == 0)
 		add_keys(m, out);
 	if (strcmp(s->name, "rate") == 0)
