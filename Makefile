@@ -98,6 +98,12 @@ $(O)/bin/gatepost-%: $(O)/obj/milters/%.o $(O)/obj/$(STAND_IN).o \
 	@echo "  LINK   $@"
 	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
 
+# no milter: it has the C library's own functions
+$(O)/bin/gatepost-exporter: $(O)/obj/milters/exporter.o $(O)/obj/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
+
 $(O)/bin/gatepost: $(CTL:%=$(O)/obj/%) $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
@@ -110,6 +116,12 @@ $(O)/asan/bin/gatepost: $(CTL:%=$(O)/asan/%) $(O)/asan/libgatepost.a
 	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
 
 $(O)/asan/bin/gatepost-%: $(O)/asan/milters/%.o $(O)/asan/$(STAND_IN).o \
+    $(O)/asan/libgatepost.a
+	@mkdir -p $(@D)
+	@echo "  LINK   $@"
+	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBS)
+
+$(O)/asan/bin/gatepost-exporter: $(O)/asan/milters/exporter.o \
     $(O)/asan/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
