@@ -252,14 +252,16 @@ try_egress(const struct record *r)
 static void
 tell_no_egress(struct gp_domain_job *j)
 {
-	if (j->told_private || gp_domain_told(j, TOPIC, ""))
+	if (gp_domain_told(j, TOPIC, ""))
 		return;
 	gp_findings_add(j->out, GP_YELLOW, TOPIC, "",
-	    "no egress address is configured: whether mail passes is not "
-	    "checked");
+	    "%s: whether mail passes is not checked",
+	    j->told_private
+		? "the egress addresses are private, and receivers see others"
+		: "no egress address is configured");
 	gp_findings_remedy(j->out,
 	    "preflight { egress = { \"ADDRESS\" } } in the block of a domain "
-	    "or its profile");
+	    "or its profile, with the address that receivers see");
 }
 
 void

@@ -41,17 +41,27 @@ struct check {
 
 /* -- as the daemons open it ----------------------------------------------- */
 
+static bool
+is_about(const struct gp_key_policy *key, const struct gp_origin *where,
+    struct gp_str what)
+{
+	struct gp_str title;
+
+	/* key "SELECTOR": ...; several keys may stand in one line */
+	(void)gp_str_split(&what, '"');
+	title = gp_str_split(&what, '"');
+	return key->origin.line == where->line &&
+	       strcmp(key->origin.file, where->file) == 0 &&
+	       gp_str_eq(title, gp_str(key->selector));
+}
+
 static const struct gp_key_policy *
-key_at(const struct check *c, const struct gp_origin *where)
+key_of(const struct check *c, const struct gp_origin *where, struct gp_str what)
 {
 	for (size_t b = 0; b < c->n_blocks; b++)
-		for (size_t k = 0; k < c->blocks[b].n_keys; k++) {
-			const struct gp_key_policy *key = &c->blocks[b].keys[k];
-
-			if (key->origin.line == where->line &&
-			    strcmp(key->origin.file, where->file) == 0)
-				return key;
-		}
+		for (size_t k = 0; k < c->blocks[b].n_keys; k++)
+			if (is_about(&c->blocks[b].keys[k], where, what))
+				return &c->blocks[b].keys[k];
 	return NULL;
 }
 
@@ -65,10 +75,10 @@ add_problem(struct check *c, const char *daemon, struct gp_str line,
 	if (place->path_n > 0) {
 		where.file = gp_arena_strndup(c->arena, line.p, place->path_n);
 		where.line = place->line;
-		key = key_at(c, &where);
 		/* what remains begins with ":LINE: " */
 		line = gp_str_n(line.p + place->path_n, line.n - place->path_n);
 		(void)gp_str_split(&line, ' ');
+		key = key_of(c, &where, line);
 	}
 	if (key != NULL && gp_key_file_denied(key->file)) {
 		c->denied = true;

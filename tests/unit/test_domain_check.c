@@ -360,7 +360,8 @@ static const struct row spf_rows[] = {
 		  "preflight { egress = { \"ADDRESS\" } }" },
 		{ GP_GREEN, "can be used: v=spf1 -all", NULL } } },
 	{ "private egress", "spf", EGRESS("\"10.0.0.1\""), SPF("v=spf1 -all"),
-	    { { GP_GREEN, "can be used", NULL } } },
+	    { { GP_YELLOW, "the egress addresses are private", "egress = {" },
+		{ GP_GREEN, "can be used", NULL } } },
 	{ "two records", "spf", ONE, SPF("v=spf1 -all") SPF("v=spf1 ~all"),
 	    { { GP_RED, "2 SPF records", "merge them" } } },
 	{ "broken", "spf", ONE, SPF("v=spf1 ip4:192.0.2 -all"),
@@ -437,17 +438,17 @@ static const struct row dmarc_rows[] = {
 	    DMARC("v=DMARC1; p=reject; rua=mailto:a@yes.example!10m , "
 		  "mailto:b@no.example,mailto:c@reports.shop.example,"
 		  "https://x.example/d") "shop.example._report._dmarc.yes."
-	                                 "example. TXT \"v=DMARC1\"\n",
+					 "example. TXT \"v=DMARC1\"\n",
 	    { { GP_GREEN, "applies", NULL },
 		{ GP_YELLOW, "no reports go to no.example",
 		    "TXT shop.example._report._dmarc.no.example "
 		    "v=DMARC1" } } },
 	{ "reports to others that can not be asked", "dmarc", "",
 	    DMARC("v=DMARC1; p=reject; rua=mailto:b@no.example") "shop.example."
-	                                                         "_report._"
-	                                                         "dmarc.no."
-	                                                         "example. TXT "
-	                                                         "!SERVFAIL\n",
+								 "_report._"
+								 "dmarc.no."
+								 "example. TXT "
+								 "!SERVFAIL\n",
 	    { { GP_GREEN, "applies", NULL } } },
 	{ "no policy", "dmarc", "", DMARC("v=DMARC1; p=refuse" RUA),
 	    { { GP_RED, "is no policy", "none, quarantine or reject" } } },
