@@ -171,6 +171,18 @@ verified(const struct writer *w, const struct gp_dkim_checks *checks)
 	verdict(w, &w->x->filters[GP_EXPLAIN_DKIM].verdict, NULL);
 }
 
+/* Where it stands who may send as this domain. */
+static void
+senders(const struct writer *w, const struct gp_policy *p)
+{
+	const bool given = p != NULL && p->senders.given;
+
+	gp_json_object(w->j, "senders");
+	gp_json_bool(w->j, "given", given);
+	place(w, given ? gp_policy_origin(p, "senders.else") : unwritten);
+	gp_json_end(w->j);
+}
+
 static void
 keys(const struct writer *w, const struct gp_dkim_signer *signer)
 {
@@ -223,6 +235,7 @@ signing(const struct writer *w, const struct gp_dkim_signer *signer,
 			gp_json_string(w->j, NULL,
 			    gp_fragile_name((enum gp_fragile)i));
 	gp_json_end(w->j);
+	senders(w, plan->policy);
 	keys(w, signer);
 	unreadable(w);
 }

@@ -39,6 +39,37 @@ key_lines(const struct gp_explain_writer *w, const struct gp_dkim_signer *s)
 	}
 }
 
+static const char *
+else_name(enum gp_senders_else otherwise)
+{
+	static const char *const names[] = {
+		[GP_ELSE_UNSIGNED] = "unsigned",
+		[GP_ELSE_TEMPFAIL] = "tempfail",
+		[GP_ELSE_REJECT] = "reject",
+	};
+
+	return names[otherwise];
+}
+
+/* Who may, and what becomes of the others. */
+static void
+senders_lines(const struct gp_explain_writer *w, const struct gp_policy *p)
+{
+	static const char *const options[] = { "senders.auth",
+		"senders.clients", "senders.own-address" };
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		struct gp_origin where = gp_policy_origin(p, options[i]);
+
+		if (where.file != NULL)
+			gp_explain_line(w, "may send", "by %s%s", options[i],
+			    gp_explain_place(w, where));
+	}
+	gp_explain_line(w, "others", "%s by senders.else%s",
+	    else_name(p->senders.otherwise),
+	    gp_explain_place(w, gp_policy_origin(p, "senders.else")));
+}
+
 /* The files that could not be read, one problem a line. */
 static void
 unread_lines(const struct gp_explain_writer *w)
@@ -85,6 +116,8 @@ gp_explain_signing(const struct gp_explain_writer *w)
 	if (plan->policy != NULL)
 		gp_explain_line(w, "block", "%s%s", plan->policy->domain,
 		    gp_explain_place(w, plan->policy->origin));
+	if (plan->policy != NULL && plan->policy->senders.given && !plan->sign)
+		senders_lines(w, plan->policy);
 	key_lines(w, signer);
 	unread_lines(w);
 	if (done->kept > 0)

@@ -3,7 +3,6 @@
 
 #include "io/log.h"
 
-#include <stdio.h>
 #include <sysexits.h>
 
 /* Look-ups are asked for by name; a zone text is small. */
@@ -38,6 +37,20 @@ open_dns(const struct ctl_args *args, const struct gp_config *config,
 	return code;
 }
 
+static int
+say_problems(const struct gp_problems *problems)
+{
+	struct gp_str rest = gp_buf_str(&problems->text);
+
+	while (rest.n > 0) {
+		struct gp_str line = gp_str_split(&rest, '\n');
+
+		if (line.n > 0)
+			(void)ctl_fail(0, "%.*s", GP_STR_ARG(line));
+	}
+	return EX_CONFIG;
+}
+
 static void
 print(const struct ctl *ctl, const struct gp_explain *x)
 {
@@ -64,7 +77,7 @@ judge(const struct ctl *ctl, const struct ctl_explain *e,
 	struct gp_explain_daemon daemon = { .ask = ask_rate, .arg = &own };
 	struct gp_problems problems;
 	struct gp_explain x;
-	int code = EX_CONFIG;
+	int code;
 
 	gp_problems_init(&problems);
 	if (gp_explain_open(&x, config, dns, &daemon, &problems) == GP_OK) {
@@ -72,7 +85,7 @@ judge(const struct ctl *ctl, const struct ctl_explain *e,
 		print(ctl, &x);
 		code = gp_explain_passes(&x) ? 0 : 1;
 	} else {
-		(void)fputs(gp_buf_cstr(&problems.text), stderr);
+		code = say_problems(&problems);
 	}
 	gp_explain_close(&x);
 	gp_problems_clear(&problems);

@@ -77,6 +77,7 @@ def settings(dns):
         ("domain", "staged.example"): {key: dict(pem, state="staged")},
         ("domain", "slow.example"): {key: pem, ("limit", "login"): dict(limited, by=["auth"]),
                                      ("limit", "peer"): dict(limited, by=["client"])},
+        ("domain", "young.example"): {("warmup", "all"): {"first-day": 2}},
         ("domain", "picky.example"): {key: pem, "preflight": {
             "mode": "enforce", "require": ["aligned-dkim", "dmarc-record", "subject"],
             "else": "reject"}},

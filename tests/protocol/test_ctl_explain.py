@@ -114,6 +114,13 @@ def limits(f):
     want, got = f.real(raw, **peer), told(said)
     tap.ok(got == want, "limit, at RCPT: it says what the daemons do", "%r\n\n%r" % (got, want))
     tap.equal(len(want.refused), 1, "limit, at RCPT: one recipient is over")
+    young = {"client": BAD, "login": "young", "sender": "<a@young.example>"}
+    for what, rcpts in (("first", "a"), ("third", "bc")):
+        young["rcpts"] = tuple("<%s@receiver.example>" % c for c in rcpts)
+        _, said = f.explain(letter("young.example"), **young)
+        want, got = f.real(letter("young.example"), **young), told(said)
+        tap.ok(got == want, "warm-up, %s recipient: it says what the daemons do" % what, "%r\n\n%r" % (got, want))
+        tap.equal(want.action, "accept" if what == "first" else "tempfail", "warm-up, %s recipient: and that is it" % what)
     other = f.lab.write("newer/gatepost.conf", lab_gatepost.policy(dict(settings(f.dns), **{
         "own-ids": ["newer.lab.example"]})).replace("k.pem", f.daemons["spf"].key_path("k.pem")))
     code, out, _ = f.tool("--from", "a@slow.example", "--auth", "app", conf=other)
@@ -146,6 +153,7 @@ def rules(f):
     tap.match("quarantine = hold", line(said["dmarc"]["recipients"][0]), "rule: of DMARC")
     _, said = f.explain(letter("shop.example"), client=BAD, login="eve", sender="<a@shop.example>")
     tap.match('domain "shop.example"', line(said["dkim"]), "rule: of the block that objects")
+    tap.match("senders|else = reject", line(said["dkim"]["senders"]), "rule: of senders")
     tap.equal(said["dkim"]["why"], "login not listed in senders.auth", "rule: and why")
     _, said = f.explain(letter("staged.example"), client=BAD, login="app", sender="<a@staged.example>")
     key = said["dkim"]["keys"][0]
