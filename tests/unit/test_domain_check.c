@@ -436,7 +436,7 @@ static const struct row dmarc_rows[] = {
 		{ GP_YELLOW, "no address that can be used", "rua=mailto:" } } },
 	{ "reports to others", "dmarc", "",
 	    DMARC("v=DMARC1; p=reject; rua=mailto:a@yes.example!10m , "
-		  "mailto:b@no.example,mailto:c@reports.shop.example,"
+		  "mailto:b@no.example!10m,mailto:c@reports.shop.example,"
 		  "https://x.example/d") "shop.example._report._dmarc.yes."
 					 "example. TXT \"v=DMARC1\"\n",
 	    { { GP_GREEN, "applies", NULL },
