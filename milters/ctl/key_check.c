@@ -171,6 +171,18 @@ ctl_key_print_servers(const struct ctl *ctl, const char *selector,
 	gp_buf_clear(&out);
 }
 
+/* It is looked for as long as its signatures hold. */
+static void
+print_retired(struct checking *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].key->state == GP_KEY_RETIRED)
+			(void)printf("key \"%s\" is retired: %s\n",
+			    c->v[i].key->selector,
+			    ctl_key_keep(c->call.block, c->v[i].key,
+				c->call.arena));
+}
+
 static void
 json_server(const struct ctl_key_server *s, struct gp_json *j)
 {
@@ -190,7 +202,7 @@ json_server(const struct ctl_key_server *s, struct gp_json *j)
 }
 
 static void
-print_json(const struct checking *c)
+print_json(struct checking *c)
 {
 	struct gp_buf out;
 	struct gp_json j;
@@ -205,6 +217,11 @@ print_json(const struct checking *c)
 		gp_json_object(&j, NULL);
 		gp_json_string(&j, "selector", w->key->selector);
 		gp_json_string(&j, "name", w->servers.record);
+		gp_json_string(&j, "state", ctl_key_state(w->key->state));
+		gp_json_string(&j, "retired",
+		    w->key->state == GP_KEY_RETIRED
+			? ctl_key_keep(c->call.block, w->key, c->call.arena)
+			: NULL);
 		gp_json_bool(&j, "published", ctl_key_everywhere(&w->servers));
 		gp_json_array(&j, "servers");
 		for (size_t s = 0; s < w->servers.n; s++)
@@ -246,6 +263,8 @@ check(struct checking *c)
 	for (size_t i = 0; i < c->n && !c->call.ctl->json; i++)
 		ctl_key_print_servers(c->call.ctl, c->v[i].key->selector,
 		    &c->v[i].servers);
+	if (!c->call.ctl->json)
+		print_retired(c);
 	return code_of(c, everywhere);
 }
 

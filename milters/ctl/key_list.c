@@ -76,6 +76,21 @@ note_of(const struct gp_policy *block, const struct gp_key_policy *key,
 	return "signs";
 }
 
+/* An active key whose algorithm is switched off in the block. */
+static bool
+is_left_out(const struct row *r)
+{
+	const struct gp_signing_algorithms *on = &r->block->signing.algorithms;
+	const enum gp_signing_algorithm own = r->public->type == GP_DKIM_KEY_RSA
+	                                          ? GP_SIGN_RSA_SHA256
+	                                          : GP_SIGN_ED25519_SHA256;
+
+	for (size_t i = 0; i < on->n; i++)
+		if (on->v[i] == own)
+			return false;
+	return true;
+}
+
 static void
 read_row(struct ctl_key_call *call, struct row *r)
 {
@@ -91,6 +106,8 @@ read_row(struct ctl_key_call *call, struct row *r)
 	}
 	r->public = gp_private_key_public(key);
 	r->fingerprint = fingerprint_of(r->public, call->arena);
+	if (is_left_out(r))
+		r->note = "does not sign, `algorithms` leaves it out";
 }
 
 /* -- list ------------------------------------------------------------------ */

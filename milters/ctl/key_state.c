@@ -99,13 +99,33 @@ turn(struct turning *t, enum gp_key_state state)
 	return 0;
 }
 
+/* Beside one JSON object there is no other answer. */
+static int
+reload_quietly(const struct turning *t)
+{
+	struct gp_buf answer;
+	struct gp_err err;
+	enum gp_rc rc;
+
+	gp_buf_init(&answer, SIZE_MAX);
+	rc = ctl_request(t->call.ctl, "dkim", "reload", &answer, &err);
+	if (rc == GP_NONE)
+		(void)ctl_fail(0, "gatepost-dkim refuses the policy");
+	else if (rc != GP_OK)
+		(void)ctl_fail(0, "%s", err.msg);
+	gp_buf_clear(&answer);
+	return ctl_key_code(rc);
+}
+
 static int
 reload(const struct turning *t)
 {
 	if (is_given(t, "--dry-run"))
 		return 0;
 	if (is_given(t, "--reload"))
-		return ctl_ask(t->call.ctl, "dkim", "reload");
+		return t->call.ctl->json
+		           ? reload_quietly(t)
+		           : ctl_ask(t->call.ctl, "dkim", "reload");
 	if (!t->call.ctl->json)
 		(void)puts("next: gatepost reload");
 	return 0;

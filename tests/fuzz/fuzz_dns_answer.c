@@ -11,7 +11,7 @@
 #include <assert.h>
 
 static const enum gp_dns_type types[] = { GP_DNS_TXT, GP_DNS_A, GP_DNS_MX,
-	GP_DNS_PTR, GP_DNS_AAAA, GP_DNS_CNAME };
+	GP_DNS_PTR, GP_DNS_AAAA, GP_DNS_CNAME, GP_DNS_NS };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

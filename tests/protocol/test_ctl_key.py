@@ -465,12 +465,20 @@ def turns(lab):
     tap.match("nothing to do", site.good("activate", DOMAIN, "--zone", zone), "activate: twice is once")
     tap.ok(site.everything() == again, "activate: the second time writes nothing")
     before = site.read("policy.d/shop.conf")
+    site.write("policy.d/shop.conf", before.replace("senders", "algorithms = rsa-sha256 senders"))
+    notes = {r["selector"]: r["note"] for r in site.json("list")["keys"]}
+    tap.equal((notes["sr"], notes["se"]), ("signs", "does not sign, `algorithms` leaves it out"),
+              "list: what signs, and what does not")
+    site.write("policy.d/shop.conf", before)
     out = site.good("retire", DOMAIN, "sr")
     until = today() + datetime.timedelta(days=12)  # the rest of the day, expire = 10d, and the drift of clocks
     tap.match("keep the record until %s" % until, out, "retire: says how long the record must stay")
     tap.equal(site.read("policy.d/shop.conf"), before.replace(
         'sr.pem" state = active }', 'sr.pem" state = retired retired-on = "%s" }' % today()), "retire: the day is written")
     tap.match("nothing to do", site.good("retire", DOMAIN, "sr"), "retire: twice is once")
+    code, out, _ = site.run("check", DOMAIN, "sr", "--zone", zone)
+    tap.ok(code == 0 and 'key "sr" is retired: keep the record until %s' % until in out,
+           "check: of a retired key until when its record must stay", out)
     site.fails("activate a retired key", NONE, ['"sr" is retired', "--force"], "activate", DOMAIN, "sr", "--zone", zone)
     site.fails("retire the last key that everybody checks", NONE, ["shop.conf:3", '"old" is the last active one'],
                "retire", DOMAIN, "old")
@@ -523,9 +531,12 @@ def signer(lab):
     site.run("check", DOMAIN, "t", "--servers", dns.address, "--wait", "--timeout", "60s")
     tap.equal(daemon.reload()[0], "ok", "signer: reads the next key")
     tap.equal(signed(), {(DOMAIN, "sr"), (DOMAIN, "t")}, "signer: signs with a staged key by itself once DNS has it")
+    out = site.json("activate", DOMAIN, "t", "--servers", dns.address, "--reload", "--control", daemon.control)
+    tap.equal(out["selectors"], ["t"], "activate: --json --reload is one object")
+    site.good("new", DOMAIN, "--selector", "u", "--algorithm", "rsa2048")
     daemon.stop()
-    code, _, err = site.run("activate", DOMAIN, "t", "--servers", dns.address, "--reload", "--control", daemon.control)
-    tap.ok(code == TEMPFAIL and state_of(site, "t") == "active", "activate: --reload without a daemon: exit 75, the policy has it", err)
+    code, _, err = site.run("activate", DOMAIN, "u", "--force", "--reload", "--control", daemon.control)
+    tap.ok(code == TEMPFAIL and state_of(site, "u") == "active", "activate: --reload without a daemon: exit 75, the policy has it", err)
     dns.stop()
 
 

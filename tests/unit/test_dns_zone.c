@@ -24,6 +24,7 @@ static const char zone_text[] =
     "bytes.example.com TXT   \"a\\\"b\\\\c\\000\\255;\"\n"
     "null.example.com  MX    0 .\n"
     "25.2.0.192.in-addr.arpa PTR mail.example.com\n"
+    "example.com NS ns1.example.com.\n"
     "www.example.com   5 CNAME mail.example.com\n"
     "out.example.com   CNAME nowhere.test\n"
     "loop1.example.com CNAME loop2.example.com\n"
@@ -103,6 +104,9 @@ static const struct {
 	{ "null.example.com", GP_DNS_MX, GP_OK, false, 300, 1, "", NULL },
 	{ "25.2.0.192.in-addr.arpa", GP_DNS_PTR, GP_OK, false, 300, 1,
 	    "mail.example.com", NULL },
+	{ "example.com", GP_DNS_NS, GP_OK, false, 300, 1, "ns1.example.com",
+	    NULL },
+	{ "www.example.com", GP_DNS_NS, GP_NONE, false, 5, 0, NULL, NULL },
 	{ "www.example.com", GP_DNS_A, GP_OK, false, 5, 1, "192.0.2.25", NULL },
 	{ "www.example.com", GP_DNS_CNAME, GP_OK, false, 5, 1,
 	    "mail.example.com", NULL },

@@ -19,6 +19,7 @@ dnsmsg_every_type_reads_back_in_any_case(void **state)
 		enum gp_dns_type type;
 	} rows[] = {
 		{ "A", GP_DNS_A },
+		{ "Ns", GP_DNS_NS },
 		{ "cname", GP_DNS_CNAME },
 		{ "Ptr", GP_DNS_PTR },
 		{ "MX", GP_DNS_MX },
