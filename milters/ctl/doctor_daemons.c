@@ -1,13 +1,16 @@
 /* Topic "daemons": do they run, and by the policy that is on disk? */
 #include "ctl/doctor.h"
 
+#include "io/run.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TOPIC "daemons"
+#define TOPIC        "daemons"
+#define SYSTEMCTL_MS 5000
 
 const char *
 ctl_doctor_status(const struct doctor *d, const struct doctor_daemon *daemon,
@@ -56,23 +59,59 @@ ctl_doctor_ask(struct doctor *d)
 
 /* -- one that does not answer ------------------------------------------- */
 
-/* Was it started here, or is none of them running at all? */
+static bool
+has_systemd(void)
+{
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+/* A service that systemd shall start; its folder goes with it. */
+static bool
+is_enabled(const struct doctor *d, const struct doctor_daemon *daemon)
+{
+	const char *const argv[] = { "systemctl", "--quiet", "is-enabled",
+		gp_arena_printf(d->arena, "gatepost-%s.service", daemon->name),
+		NULL };
+	const struct gp_run what = { .argv = argv, .timeout_ms = SYSTEMCTL_MS };
+	struct gp_run_result r;
+	bool enabled;
+
+	if (!has_systemd())
+		return false;
+	enabled = gp_run(&what, &r, NULL) == GP_OK && r.code == 0;
+	gp_run_clear(&r);
+	return enabled;
+}
+
+static bool
+is_asked(const struct doctor *d, const struct doctor_daemon *daemon)
+{
+	for (size_t i = 0; i < d->n_lists; i++)
+		for (size_t k = 0; k < d->lists[i].list.n; k++)
+			if (d->lists[i].rank[k] == daemon - d->daemons)
+				return true;
+	return false;
+}
+
+/* Was it started here, will it be, does the MTA ask it; or is none of them
+ * running at all? */
 static bool
 is_wanted(const struct doctor *d, const struct doctor_daemon *daemon)
 {
+	const char *folder = gp_arena_printf(d->arena, "%s/%s",
+	    d->ctl->runtime_dir, daemon->name);
 	bool others = false;
 
 	for (size_t i = 0; i < CTL_DAEMONS; i++)
 		others |= d->daemons[i].status != NULL;
-	return !others || access(gp_arena_printf(d->arena, "%s/%s",
-				     d->ctl->runtime_dir, daemon->name),
-			      F_OK) == 0;
+	return !others || access(folder, F_OK) == 0 || is_asked(d, daemon) ||
+	       is_enabled(d, daemon);
 }
 
 static void
 say_start(struct doctor *d, const struct doctor_daemon *daemon)
 {
-	if (access("/run/systemd/system", F_OK) == 0)
+	if (has_systemd())
 		gp_findings_remedy(d->findings,
 		    "systemctl enable --now gatepost-%s\n"
 		    "journalctl -u gatepost-%s -n 20",
@@ -97,7 +136,7 @@ find_silent(struct doctor *d, const struct doctor_daemon *daemon)
 		    daemon->why);
 	else
 		gp_findings_add(d->findings, GP_YELLOW, TOPIC, daemon->name,
-		    "it does not run, and was not started here");
+		    "it does not run, and nothing asks for it");
 	say_start(d, daemon);
 }
 

@@ -132,6 +132,27 @@ def sockets(f):
     os.chmod(d.run_dir, 0o2750)
 
 
+def asked(f):
+    """One that does not run, but Postfix asks it, by the policy's socket."""
+    d = f.daemons["dkim"]
+    before = open(d.conf, encoding="utf-8").read()
+    d.set_policy(before + 'listen { dkim = "unix:%s" }\n' % d.socket)
+    for other in f.daemons.values():
+        other.reload()
+    d.stop()
+    os.unlink(os.path.join(f.run, "dkim"))
+    found = f.bad("daemons")
+    tap.ok(len(found) == 1 and found[0][:2] == ("red", "dkim"), "one that Postfix asks and that does not run: red",
+           repr(found))
+    f.postconf("-e", "smtpd_milters=" + f.of("spf", "dmarc", "rate"), "non_smtpd_milters=", "lab_submit=")
+    found = f.bad("daemons")
+    tap.ok(len(found) == 1 and found[0][:2] == ("yellow", "dkim"), "nobody asks it: yellow", repr(found))
+    f.postconf("-e", "smtpd_milters=" + f.of(*NAMES), "non_smtpd_milters=" + f.of(*NAMES),
+               "lab_submit=" + f.of("dkim", "dmarc", "rate"))
+    os.symlink(d.run_dir, os.path.join(f.run, "dkim"))
+    d.start()
+
+
 def chrooted(f):
     spool = os.path.join(f.postfix.dir, "spool")
     f.postconf("-F", "127.0.0.1:%d/inet/chroot=y" % f.postfix.port)
@@ -178,7 +199,7 @@ def main():
         lab_tap.skip_all("gatepost doctor beside Postfix", why)
     with lab_base.Lab("pfdoctor") as lab:
         f = Fixture(lab)
-        for test in (green, lists, sockets, ports, chrooted):
+        for test in (green, lists, sockets, ports, asked, chrooted):
             tap.run(test.__name__, test, f)
     tap.done()
 

@@ -128,7 +128,7 @@ def one_down(f):
               "a daemon that was stopped: red, and the chain holds without it")
     os.unlink(os.path.join(f.run, "dkim"))
     tap.equal((f.doctor("daemons")[0], f.bad("daemons")),
-              (0, [("yellow", "dkim", "it does not run, and was not started here", start(f, "dkim"))]),
+              (0, [("yellow", "dkim", "it does not run, and nothing asks for it", start(f, "dkim"))]),
               "one that never ran here: yellow")
     os.symlink(d.run_dir, os.path.join(f.run, "dkim"))
     d.start()
