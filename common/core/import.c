@@ -89,6 +89,9 @@ gp_import_decide(struct gp_import *im, enum gp_light light, const char *subject,
 	va_start(ap, fmt);
 	add(im, light, decision, &f, fmt, ap);
 	va_end(ap);
+	gp_findings_remedy(&im->report,
+	    "mend it there and import again, or write it by hand: "
+	    "gatepost.conf(5)");
 }
 
 const char *
@@ -142,19 +145,28 @@ gp_import_drop_key(struct gp_import *im, const struct gp_import_key *key,
 
 /* -- the policy file ---------------------------------------------------- */
 
-/* Nothing in the file itself says more than where it is from. */
+/* A path may have any octet but NUL; a policy file is text. */
+static void
+write_path(const char *path, struct gp_buf *out)
+{
+	for (; *path != '\0'; path++)
+		gp_buf_addc(out, gp_is_print(*path) ? *path : '?');
+}
+
 static void
 write_value(const struct gp_import_value *v, const char *indent,
     struct gp_buf *out)
 {
 	if (v->name == NULL)
 		return;
-	gp_buf_addf(out, "%s%s = %s", indent, v->name, v->text);
-	if (v->from.file == NULL)
-		gp_buf_addf(out, "  # %s is not set", v->subject);
-	else
-		gp_buf_addf(out, "  # from %s:%u", v->from.file, v->from.line);
-	gp_buf_addc(out, '\n');
+	gp_buf_addf(out, "%s%s = %s  # ", indent, v->name, v->text);
+	if (v->from.file == NULL) {
+		gp_buf_addf(out, "%s is not set\n", v->subject);
+		return;
+	}
+	gp_buf_adds(out, "from ");
+	write_path(v->from.file, out);
+	gp_buf_addf(out, ":%u\n", v->from.line);
 }
 
 /* Is v the first value of its part? */

@@ -42,12 +42,13 @@ make_blocks(struct gp_import_tables *t)
 	struct gp_import_requests r;
 
 	t->blocks_end = &t->blocks;
+	t->building = true;
 	for (size_t i = 0; i < t->n_classes; i++) {
 		const struct gp_import_class *c = &t->classes[i];
 
+		gp_import_ask(t, c, &r);
 		if (c->domain == NULL || c->user != NULL)
 			continue;
-		gp_import_ask(t, c, &r);
 		for (size_t k = 0; k < r.n; k++) {
 			const char *d = r.v[k].domain;
 			bool own = d != NULL && strcmp(d, c->domain) == 0;
@@ -253,6 +254,7 @@ void
 gp_import_blocks(struct gp_import_tables *t)
 {
 	make_blocks(t);
+	t->building = false;
 	/* a block holds for names, too, that no row has */
 	for (const struct gp_import_block *b = t->blocks; b != NULL;
 	     b = b->next)

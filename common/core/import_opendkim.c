@@ -79,12 +79,21 @@ add_listeners(struct gp_import_mapper *m, struct gp_str names,
 {
 	while (names.n > 0) {
 		struct gp_str name = gp_str_trim(gp_str_split(&names, '|'));
+		const char *text;
 
 		if (name.n == 0)
 			continue;
-		gp_buf_addf(out, "%s%s", out->n == 0 ? "" : ", ",
-		    gp_import_quote(m->im,
-			gp_arena_strndup(m->im->arena, name.p, name.n)));
+		text = gp_arena_strndup(m->im->arena, name.p, name.n);
+		if (gp_form_name(name)) {
+			gp_buf_addf(out, "%s%s", out->n == 0 ? "" : ", ",
+			    gp_import_quote(m->im, text));
+			continue;
+		}
+		gp_import_decide(m->im, GP_YELLOW, "MacroList",
+		    (struct gp_origin){ .file = NULL },
+		    "%s: no name that a listener can have here", text);
+		gp_findings_remedy(&m->im->report,
+		    "trust { listeners = { ... } }");
 	}
 }
 

@@ -310,8 +310,26 @@ read_key(struct gp_import_tables *t, const struct gp_import_row *key,
 	       (out->domain != NULL || gp_str_eq(d, GP_STR("%")));
 }
 
+/* A row that comes to no key; each is told once, "%" for each name. */
 static void
-ask_row(struct gp_import_tables *t, const struct gp_import_table_row *row,
+say_missing(struct gp_import_tables *t, struct gp_import_table_row *row,
+    const char *name, const struct gp_import_row *key)
+{
+	if (!t->building || (row->said && strcmp(row->key, "%") != 0))
+		return;
+	row->said = true;
+	if (key == NULL)
+		gp_import_decide(t->im, GP_RED, "SigningTable", row->from,
+		    "%s: not in the KeyTable, so opendkim defers such mail",
+		    name);
+	else
+		gp_import_decide(t->im, GP_RED, "KeyTable", key->from,
+		    "%s: expected DOMAIN:SELECTOR:KEY", key->key);
+	gp_findings_remedy(&t->im->report, "mend the tables and import again");
+}
+
+static void
+ask_row(struct gp_import_tables *t, struct gp_import_table_row *row,
     const struct gp_import_class *c, struct gp_import_requests *out)
 {
 	const char *domain = c->below ? NULL : c->domain;
@@ -320,19 +338,9 @@ ask_row(struct gp_import_tables *t, const struct gp_import_table_row *row,
 	    name == NULL ? NULL : gp_index_get(t->key_index, name);
 	struct gp_import_request request = { .from = row->from };
 
-	if (name != NULL && key == NULL) {
-		gp_import_decide(t->im, GP_RED, "SigningTable", row->from,
-		    "%s: not in the KeyTable, so opendkim defers such mail",
-		    name);
-		gp_findings_remedy(&t->im->report,
-		    "mend the tables and import again");
-		return;
-	}
-	if (key != NULL && !read_key(t, key, domain, &request)) {
-		gp_import_decide(t->im, GP_RED, "KeyTable", key->from,
-		    "%s: expected DOMAIN:SELECTOR:KEY", key->key);
-		gp_findings_remedy(&t->im->report,
-		    "mend the table and import again");
+	if (name != NULL &&
+	    (key == NULL || !read_key(t, key, domain, &request))) {
+		say_missing(t, row, name, key);
 		return;
 	}
 	request.row = row->from;

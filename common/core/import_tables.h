@@ -20,6 +20,7 @@ struct gp_import_table_row {
 	const char *domain; /* NULL: GP_IMPORT_EVERY */
 	const char *user;   /* NULL: any */
 	const char *key;    /* name in the key table, or "%" */
+	bool said;          /* its problem is in the report */
 	struct gp_origin from;
 };
 
@@ -57,6 +58,7 @@ struct gp_import_tables {
 	struct gp_import *im;
 	const struct gp_import_signing *in;
 	bool patterns;
+	bool building; /* problems of rows are new to the report */
 	size_t n_rows, n_classes;
 	struct gp_import_table_row *rows;
 	struct gp_import_class *classes;
