@@ -23,10 +23,10 @@ ctl_rate_ask(const struct ctl *ctl, const char *request, struct gp_buf *answer)
 	struct gp_err err;
 	enum gp_rc rc = ctl_request(ctl, "rate", request, answer, &err);
 	struct gp_str text = gp_buf_str(answer);
+	struct gp_str why = gp_str_split(&text, '\n');
 
 	if (rc == GP_NONE)
-		return ctl_fail(1, "%.*s",
-		    GP_STR_ARG(gp_str_split(&text, '\n')));
+		return ctl_fail(1, "%.*s", GP_STR_ARG(why));
 	if (rc != GP_OK)
 		return ctl_fail(codes[rc], "%s", err.msg);
 	return 0;

@@ -145,8 +145,9 @@ take_lines(struct tail *t, struct source *s)
 		if (s->heard_ok) {
 			hear_line(t, s, line);
 		} else if (!hear_first(s, line)) {
+			line = gp_str_split(&rest, '\n');
 			(void)ctl_fail(0, "%s: %.*s", s->member->name,
-			    GP_STR_ARG(gp_str_split(&rest, '\n')));
+			    GP_STR_ARG(line));
 			later(s);
 			return;
 		}

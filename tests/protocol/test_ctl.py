@@ -56,7 +56,7 @@ def usage(conf, _f):
             ("rate and an unknown word", ["rate pause"], ("rate", "pause")),
             ("warmup alone", ["rate warmup"], ("rate", "warmup")),
             ("two references", ["one argument too many"], ("rate", "why", "2222222222", "3333333333")),
-            ("too long a reference", ["too long"], ("rate", "why", "2" * 300)),
+            ("too long a reference", ["too long"], ("rate", "why", "2" * 320)),
             ("a plan for nobody", ["expected DOMAIN"], plan),
             ("a plan for no domain", ["a..b"], (*plan, "a..b")),
             ("an unknown option of a plan", ["--days"], (*plan, "young.example", "--days", "3")),
