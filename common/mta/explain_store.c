@@ -30,11 +30,18 @@ static enum gp_rc
 ask(struct view *view, const char *request, struct gp_buf *answer)
 {
 	struct gp_explain_daemon *d = view->daemon;
+	struct gp_str said;
+	enum gp_rc rc;
 
 	if (d->ask == NULL || d->failed)
 		return GP_TEMP;
 	d->asked = true;
-	d->failed = d->ask(d->arg, request, answer, &d->err) != GP_OK;
+	rc = d->ask(d->arg, request, answer, &d->err);
+	d->failed = rc != GP_OK;
+	said = gp_str_trim(gp_buf_str(answer));
+	if (rc == GP_NONE)
+		(void)gp_fail(&d->err, rc, "gatepost-rate says: %.*s",
+		    GP_STR_ARG(said));
 	return d->failed ? GP_TEMP : GP_OK;
 }
 

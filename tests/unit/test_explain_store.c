@@ -46,6 +46,10 @@ ask(void *arg, const char *request, struct gp_buf *answer, struct gp_err *err)
 	struct played *p = arg;
 
 	p->asked++;
+	if (p->rc == GP_NONE) {
+		gp_buf_adds(answer, "unknown request\n");
+		return p->rc;
+	}
 	if (p->rc != GP_OK)
 		return gp_fail(err, p->rc, "nobody listens");
 	if (p->answer != NULL)
@@ -194,6 +198,8 @@ explain_store_without_an_answer_is_empty(void **state)
 {
 	static const struct played all[] = { { .rc = GP_TEMP },
 		{ .rc = GP_NONE }, { .answer = "what?" } };
+	static const char *const says[] = { "nobody listens",
+		"says: unknown request", "none to \"peek\"" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -207,7 +213,8 @@ explain_store_without_an_answer_is_empty(void **state)
 		assert_true(made.fits && made.level == 1);
 		assert_int_equal(gp_store_charge(s, &one, 1, &made), GP_OK);
 		assert_true(made.level == 2);
-		assert_true(d.failed && d.err.msg[0] != '\0');
+		assert_true(d.failed);
+		assert_non_null(strstr(d.err.msg, says[i]));
 		assert_int_equal(p.asked, 1); /* once is enough */
 		gp_store_unref(s);
 	}
