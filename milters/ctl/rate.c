@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#define REQUEST_MAX 320
+#define REQUEST_MAX 280
 #define METERS_MAX  1000 /* that a daemon shows */
 
 /* -- questions to the daemon ------------------------------------------- */
