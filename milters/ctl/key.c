@@ -200,6 +200,7 @@ unref(void *key)
 	gp_private_key_unref(key);
 }
 
+/* To let everybody read it who runs the tool would be bad advice. */
 enum gp_rc
 ctl_key_load(struct ctl_key_call *call, const struct gp_key_policy *key,
     const struct gp_private_key **out, struct gp_err *err)
@@ -209,21 +210,31 @@ ctl_key_load(struct ctl_key_call *call, const struct gp_key_policy *key,
 
 	if (rc == GP_OK)
 		gp_arena_on_clear(call->arena, unref, k);
+	else if (gp_key_file_denied(key->file))
+		rc = gp_fail(err, rc,
+		    "%s: this user may not read it: run it as root", key->file);
 	*out = k;
 	return rc;
 }
 
-const struct gp_dkim_public *
-ctl_key_public(struct ctl_key_call *call, const struct gp_key_policy *key)
+int
+ctl_key_public(struct ctl_key_call *call, const struct gp_key_policy *key,
+    const struct gp_dkim_public **out)
 {
 	const struct gp_private_key *k;
 	struct gp_err err;
+	enum gp_rc rc = ctl_key_load(call, key, &k, &err);
+	int code = rc == GP_TEMP ? EX_TEMPFAIL : 1;
 
-	if (ctl_key_load(call, key, &k, &err) == GP_OK)
-		return gp_private_key_public(k);
-	(void)ctl_fail(0, "%s:%u: key \"%s\": %s", key->origin.file,
+	*out = NULL;
+	if (rc == GP_OK) {
+		*out = gp_private_key_public(k);
+		return 0;
+	}
+	if (gp_key_file_denied(key->file))
+		code = EX_NOPERM;
+	return ctl_fail(code, "%s:%u: key \"%s\": %s", key->origin.file,
 	    key->origin.line, key->selector, err.msg);
-	return NULL;
 }
 
 const char *

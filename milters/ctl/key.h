@@ -42,9 +42,10 @@ GP_MUST_USE enum gp_rc
 ctl_key_load(struct ctl_key_call *call, const struct gp_key_policy *key,
     const struct gp_private_key **out, struct gp_err *err);
 
-/* ctl_key_public - load it; NULL after having said why not. */
-const struct gp_dkim_public *
-ctl_key_public(struct ctl_key_call *call, const struct gp_key_policy *key);
+/* ctl_key_public - load it.  Returns 0, or 1, 75 or 77 (this user may not)
+ * after having said why not. */
+int ctl_key_public(struct ctl_key_call *call, const struct gp_key_policy *key,
+    const struct gp_dkim_public **out);
 
 const char *ctl_key_state(enum gp_key_state state); /* "staged" ... */
 

@@ -45,10 +45,9 @@ collect(struct checking *c)
 		if (!ctl_key_wanted(&c->call, &block->keys[i]))
 			continue;
 		w->key = &block->keys[i];
-		w->public = ctl_key_public(&c->call, w->key);
-		code = w->public == NULL
-		           ? 1
-		           : ctl_key_servers(&c->call, w->key, &w->servers);
+		code = ctl_key_public(&c->call, w->key, &w->public);
+		if (code == 0)
+			code = ctl_key_servers(&c->call, w->key, &w->servers);
 		c->n++;
 	}
 	return code;

@@ -388,12 +388,13 @@ show_keys(struct showing *s, struct gp_buf *out, struct gp_json *j)
 		const struct gp_key_policy *key = &block->keys[i];
 		const struct gp_dkim_public *public;
 		struct gp_str record;
+		int one;
 
 		if (!ctl_key_wanted(&s->call, key))
 			continue;
-		public = ctl_key_public(&s->call, key);
-		if (public == NULL) {
-			code = 1;
+		one = ctl_key_public(&s->call, key, &public);
+		if (one != 0) {
+			code = one;
 			continue;
 		}
 		record = ctl_key_record(public, s->call.arena);

@@ -160,14 +160,12 @@ choose_staged(struct turning *t)
 static int
 check_published(struct turning *t, const struct gp_key_policy *key)
 {
-	const struct gp_dkim_public *public = ctl_key_public(&t->call, key);
+	const struct gp_dkim_public *public;
 	struct ctl_key_servers servers;
-	int code;
+	int code = ctl_key_public(&t->call, key, &public);
 
-	if (public == NULL)
-		return 1;
-	if (is_given(t, "--force"))
-		return 0;
+	if (code != 0 || is_given(t, "--force"))
+		return code;
 	code = ctl_key_servers(&t->call, key, &servers);
 	if (code != 0)
 		return code;

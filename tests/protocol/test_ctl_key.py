@@ -563,6 +563,13 @@ def read_only(lab):
     site.fails("new where keys is read-only", NOPERM, ["keys", "Permission denied"], "new", DOMAIN, "--selector", "t", **kw)
     os.chmod(site.path("keys"), 0o750)
     if kw:
+        os.chown(site.path("keys/old.pem"), 0, 0)
+        for args in (("dns", DOMAIN, "old"), ("check", DOMAIN, "old", "--zone", os.devnull), ("activate", DOMAIN, "old", "--force")):
+            if args[0] == "activate":
+                site.write("policy.d/shop.conf", site.read("policy.d/shop.conf").replace(
+                    'old.pem"', 'old.pem" state = staged'))
+            site.fails(args[0] + " with a key of somebody else", NOPERM, ['key "old"', "run it as root"], *args, **kw)
+        os.chown(site.path("keys/old.pem"), NOBODY, NOBODY)
         os.chown(site.path("policy.d/shop.conf"), 0, 0)
         os.chmod(site.path("policy.d/shop.conf"), 0o644)
         site.fails("activate in a file of somebody else", NOPERM, ["shop.conf", "owner"], "activate", DOMAIN, "--force", **kw)

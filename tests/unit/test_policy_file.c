@@ -403,6 +403,85 @@ parse_again_and_again(void *arg)
 	return NULL;
 }
 
+/* -- a text that is to become a file ----------------------------------- */
+
+static enum gp_rc
+load_with(struct place *p, const char *name, struct gp_str text)
+{
+	char path[256], main_path[256];
+	const struct gp_policy_instead instead = { .path = path, .text = text };
+
+	path_in(p, name, path, sizeof(path));
+	path_in(p, "gatepost.conf", main_path, sizeof(main_path));
+	return gp_policy_load_with(main_path, &instead, &p->config,
+	    &p->problems);
+}
+
+static void
+policy_text_stands_for_the_file(void **state)
+{
+	static const char *const names[] = { "gatepost.conf",
+		"policy.d/a.conf" };
+	struct place *p = *state;
+
+	put(p, "gatepost.conf", "store = mem\n");
+	put_folder(p, "policy.d");
+	put(p, "policy.d/a.conf", "domain a.example { class = bulk }\n");
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(load_with(p, names[i],
+				     i == 0 ? GP_STR("store = lmdb\n")
+					    : GP_STR("domain b.example { }\n")),
+		    GP_OK);
+		check_problems(p, "");
+		assert_string_equal(gp_config_globals(p->config)->store,
+		    i == 0 ? "lmdb" : "mem");
+		assert_int_equal(gp_policy_for(p->config, "a.example")
+					 ->mail_class == GP_CLASS_BULK,
+		    i == 0);
+		gp_config_unref(p->config);
+		p->config = NULL;
+	}
+}
+
+static void
+policy_text_of_a_new_file_is_read_beside_the_others(void **state)
+{
+	struct place *p = *state;
+
+	put(p, "gatepost.conf", "store = mem\n");
+	put_folder(p, "policy.d");
+	put(p, "policy.d/a.conf", "domain a.example { }\n");
+	assert_int_equal(load_with(p, "policy.d/x.conf",
+			     GP_STR("domain b.example { class = bulk }\n")),
+	    GP_OK);
+	assert_int_equal(gp_policy_for(p->config, "b.example")->mail_class,
+	    GP_CLASS_BULK);
+	gp_config_unref(p->config);
+	p->config = NULL;
+	assert_int_equal(load_with(p, "policy.d/x.conf",
+			     GP_STR("\ndomain a.example { }\n")),
+	    GP_PERM);
+	assert_non_null(
+	    strstr(gp_buf_cstr(&p->problems.text), "policy.d/x.conf:2: "));
+}
+
+static void
+policy_text_that_is_too_long_is_said(void **state)
+{
+	struct place *p = *state;
+	size_t n = GP_CONFIG_FILE_MAX + 1;
+	char *text = malloc(n);
+
+	assert_non_null(text);
+	memset(text, '\n', n);
+	put(p, "gatepost.conf", "store = mem\n");
+	assert_int_equal(load_with(p, "policy.d/x.conf", gp_str_n(text, n)),
+	    GP_PERM);
+	check_problems(p,
+	    "DIR/policy.d/x.conf: 4194305 bytes: expected at most 4194304\n");
+	free(text);
+}
+
 static void
 policy_can_be_parsed_by_many_threads(void **state)
 {
@@ -437,6 +516,9 @@ main(void)
 		TEST(policy_file_above_the_maximum_is_said),
 		TEST(policy_file_without_permission_is_said),
 		TEST(policy_load_without_a_descriptor_is_temporary),
+		TEST(policy_text_stands_for_the_file),
+		TEST(policy_text_of_a_new_file_is_read_beside_the_others),
+		TEST(policy_text_that_is_too_long_is_said),
 		cmocka_unit_test(policy_can_be_parsed_by_many_threads),
 	};
 
