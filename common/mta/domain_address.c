@@ -234,27 +234,23 @@ check_lists(struct gp_domain_job *j, const struct gp_domain_egress *e)
 			clean, lists->n));
 }
 
-/* All questions go out together. */
-static void
-prefetch(struct gp_domain_job *j)
+void
+gp_domain_prefetch_blocklists(struct gp_domain_job *j)
 {
 	const struct gp_strings *lists = &j->with->blocklists;
 
 	for (size_t i = 0; i < j->n_egress; i++)
 		for (size_t k = 0; k < lists->n; k++)
 			if (!gp_domain_told(j, "blocklist", j->egress[i].text))
-				gp_dns_prefetch(&j->scope,
+				gp_domain_prefetch(j,
 				    listed_name(j, &j->egress[i], lists->v[k]),
-				    GP_DNS_A, &j->scope.held);
+				    GP_DNS_A);
 }
 
 void
 gp_domain_check_blocklists(struct gp_domain_job *j)
 {
-	prefetch(j);
 	for (size_t i = 0; i < j->n_egress; i++)
 		if (!gp_domain_told(j, "blocklist", j->egress[i].text))
 			check_lists(j, &j->egress[i]);
-	gp_dns_held_free(j->scope.held);
-	j->scope.held = NULL;
 }

@@ -1,6 +1,7 @@
 /* See domain_check.h. */
 #include "mta/domain_private.h"
 
+#include "core/dkim_record.h"
 #include "core/policy_where.h"
 #include "io/clock.h"
 
@@ -34,6 +35,13 @@ gp_domain_untold(struct gp_domain_job *j, const char *topic,
 	    "could not be asked now: %s: %s", name,
 	    a->why == NULL ? "no answer" : a->why);
 	gp_findings_remedy(j->out, "try again later");
+}
+
+void
+gp_domain_prefetch(struct gp_domain_job *j, const char *name,
+    enum gp_dns_type type)
+{
+	gp_dns_prefetch(&j->scope, name, type, &j->scope.held);
 }
 
 void
@@ -124,6 +132,29 @@ find_egress(struct gp_domain_job *j)
 	add_egress(j, more, (struct gp_origin){ .file = NULL });
 }
 
+/* What is asked in any case goes out at once, and is waited for together. */
+static void
+prefetch(struct gp_domain_job *j)
+{
+	const struct gp_policy *b = j->block;
+	char name[GP_DKIM_RECORD_NAME];
+	char arpa[GP_IP_ARPA];
+
+	for (size_t i = 0; i < b->n_keys; i++)
+		if (b->keys[i].state != GP_KEY_RETIRED)
+			gp_domain_prefetch(j,
+			    gp_dkim_record_name(b->keys[i].selector, b->domain,
+				name),
+			    GP_DNS_TXT);
+	gp_domain_prefetch(j, b->domain, GP_DNS_TXT);
+	gp_domain_prefetch(j, gp_arena_printf(j->arena, "_dmarc.%s", b->domain),
+	    GP_DNS_TXT);
+	for (size_t i = 0; i < j->n_egress; i++)
+		if (!gp_domain_told(j, "name", j->egress[i].text))
+			gp_domain_prefetch(j,
+			    gp_ip_arpa(&j->egress[i].ip, arpa), GP_DNS_PTR);
+}
+
 void
 gp_domain_check(const struct gp_domain_checking *with,
     const struct gp_policy *block, struct gp_findings *out)
@@ -139,10 +170,13 @@ gp_domain_check(const struct gp_domain_checking *with,
 		    gp_time_add(gp_clock_us(), with->timeout_ms * GP_US_PER_MS),
 		.budget = BUDGET };
 	find_egress(&j);
+	prefetch(&j);
+	gp_domain_prefetch_blocklists(&j);
 	gp_domain_check_dkim(&j);
 	gp_domain_check_spf(&j);
 	gp_domain_check_dmarc(&j);
 	gp_domain_check_names(&j);
 	gp_domain_check_blocklists(&j);
+	gp_dns_held_free(j.scope.held);
 	gp_arena_free(j.arena);
 }

@@ -33,6 +33,11 @@ void gp_domain_check_dmarc(struct gp_domain_job *j);
 void gp_domain_check_names(struct gp_domain_job *j);
 void gp_domain_check_blocklists(struct gp_domain_job *j);
 
+/* gp_domain_prefetch - see gp_dns_prefetch. */
+void gp_domain_prefetch(struct gp_domain_job *j, const char *name,
+    enum gp_dns_type type);
+void gp_domain_prefetch_blocklists(struct gp_domain_job *j);
+
 /* gp_domain_told - is there a finding about this subject already?  Addresses
  * serve several domains, and are looked at once. */
 bool gp_domain_told(const struct gp_domain_job *j, const char *topic,

@@ -1,6 +1,7 @@
 /* What DNS says of a sending domain, against what the policy needs. */
 #include "mta/domain_check.h"
 
+#include "io/clock.h"
 #include "io/policy_file.h"
 #include "support/dkim_pem.h"
 
@@ -613,6 +614,36 @@ domain_check_addresses_are_told_once(void **state)
 	gp_config_unref(config);
 }
 
+/* One by one they would take eight times the delay. */
+static void
+domain_check_questions_go_out_together(void **state)
+{
+	const struct lab *l = *state;
+	static const char zone[] =
+	    "s1._domainkey.shop.example. TXT !DELAY 400ms\n"
+	    "s2._domainkey.shop.example. TXT !DELAY 400ms\n"
+	    "shop.example. TXT !DELAY 400ms\n"
+	    "_dmarc.shop.example. TXT !DELAY 400ms\n"
+	    "1.2.0.192.in-addr.arpa. PTR !DELAY 400ms\n"
+	    "1.2.0.192.bl.example. A !DELAY 400ms\n"
+	    "1.2.0.192.zen.example. A !DELAY 400ms\n"
+	    "mx.shop.example. A !DELAY 400ms\n" AT_S1 "\"{A}\"\n"
+	    "s2._domainkey.shop.example. TXT \"{E}\"\n" PTR_ONE
+	    "mx.shop.example. A 192.0.2.1\n" SPF("v=spf1 ip4:192.0.2.1 -all")
+		DMARC("v=DMARC1; p=reject" RUA);
+	struct gp_config *config =
+	    policy_of(l, ONE KEY_A " key \"s2\" { file = \"{D}/ed.pem\" }");
+	struct gp_findings f;
+	int64_t took_us = -gp_clock_us();
+
+	gp_findings_init(&f, l->arena);
+	examine(l, config, zone, &f);
+	took_us += gp_clock_us();
+	assert_int_equal(gp_findings_worst(&f), GP_GREEN);
+	assert_in_range(took_us, 800000, 2400000);
+	gp_config_unref(config);
+}
+
 int
 main(void)
 {
@@ -630,6 +661,8 @@ main(void)
 		    domain_check_addresses_by_name_and_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    domain_check_addresses_are_told_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    domain_check_questions_go_out_together, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
