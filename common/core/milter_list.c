@@ -1,47 +1,14 @@
 /* See milter_list.h. */
 #include "core/milter_list.h"
 
-#include "base/buf.h"
+#include "core/postfix_list.h"
 
 /* -- reading ------------------------------------------------------------ */
-
-static bool
-is_separator(char c)
-{
-	return gp_is_space(c) || c == ',';
-}
-
-/* Octets of the word that `s` begins with: up to a separator, or all of a
- * group in braces. */
-static size_t
-word_length(struct gp_str s)
-{
-	size_t n = 0, depth = 0;
-
-	for (; n < s.n; n++) {
-		if (s.p[n] == '{')
-			depth++;
-		else if (depth == 0 && is_separator(s.p[n]))
-			break;
-		else if (s.p[n] == '}' && depth > 0 && --depth == 0 &&
-			 s.p[0] == '{')
-			return n + 1;
-	}
-	return n;
-}
 
 static struct gp_str
 skip(struct gp_str s, size_t n)
 {
 	return gp_str_n(s.p + n, s.n - n);
-}
-
-static struct gp_str
-skip_separators(struct gp_str s)
-{
-	while (s.n > 0 && is_separator(s.p[0]))
-		s = skip(s, 1);
-	return s;
 }
 
 /* "HOST:PORT", the host perhaps in brackets, becomes "PORT@HOST". */
@@ -64,11 +31,12 @@ inet_socket(struct gp_arena *arena, struct gp_str place)
 static const char *
 socket_of(struct gp_arena *arena, struct gp_str raw)
 {
-	struct gp_str word = raw, kind;
+	struct gp_str word = raw, inner, kind;
 
 	if (raw.n >= 2 && raw.p[0] == '{' && raw.p[raw.n - 1] == '}') {
-		word = skip_separators(gp_str_n(raw.p + 1, raw.n - 2));
-		word.n = word_length(word);
+		inner = gp_str_n(raw.p + 1, raw.n - 2);
+		if (gp_postfix_list_next(&inner, &word) != GP_OK)
+			word.n = 0;
 	}
 	kind = gp_str_n(word.p, gp_str_find(word, ':'));
 	if (kind.n == word.n)
@@ -86,16 +54,22 @@ void
 gp_milter_list_read(struct gp_arena *arena, struct gp_str text,
     struct gp_milter_list *out)
 {
+	enum gp_rc rc = GP_OK;
+
 	*out = (struct gp_milter_list){ .n = 0 };
 	out->v = gp_arena_alloc(arena, GP_MILTER_LIST_MAX * sizeof(*out->v));
-	text = skip_separators(text);
-	while (text.n > 0 && out->n < GP_MILTER_LIST_MAX) {
-		struct gp_str raw = gp_str_n(text.p, word_length(text));
+	while (rc == GP_OK && out->n < GP_MILTER_LIST_MAX) {
+		struct gp_milter_place *place = &out->v[out->n];
+		struct gp_str raw;
 
-		out->v[out->n].raw = gp_arena_strndup(arena, raw.p, raw.n);
-		out->v[out->n].socket = socket_of(arena, raw);
+		rc = gp_postfix_list_next(&text, &raw);
+		if (rc == GP_NONE)
+			break;
+		if (rc == GP_PERM) /* all that is left */
+			raw = gp_str_trim(text);
+		place->raw = gp_arena_strndup(arena, raw.p, raw.n);
+		place->socket = socket_of(arena, raw);
 		out->n++;
-		text = skip_separators(skip(text, raw.n));
 	}
 }
 

@@ -2,6 +2,7 @@
  * ask them, in the order of the manual? */
 #include "ctl/doctor.h"
 
+#include "core/postfix_list.h"
 #include "io/socket_try.h"
 
 #include <grp.h>
@@ -272,14 +273,30 @@ names_of(const struct doctor *d, const struct doctor_list *l)
 	return text;
 }
 
+/* The line that puts them in order; postconf -P takes no blanks. */
+static void
+say_sorted(struct doctor *d, const struct doctor_list *l)
+{
+	const char *sorted = gp_milter_list_sorted(d->arena, &l->list, l->rank);
+	struct gp_buf packed;
+
+	gp_buf_init(&packed, SIZE_MAX);
+	if (l->service == NULL)
+		gp_buf_adds(&packed, sorted);
+	else if (gp_postfix_list_pack(&packed, gp_str(sorted), NULL) != GP_OK)
+		gp_buf_adds(&packed, "...");
+	gp_findings_remedy(d->findings, "postconf %s '%s=%s'\npostfix reload",
+	    l->service == NULL ? "-e" : "-P", subject_of(d, l),
+	    gp_buf_cstr(&packed));
+	gp_buf_clear(&packed);
+}
+
 static void
 find_order(struct doctor *d, const struct doctor_list *l)
 {
 	gp_findings_add(d->findings, GP_RED, "postfix", subject_of(d, l),
 	    "asks %s: the order is spf, dkim, dmarc, rate", names_of(d, l));
-	gp_findings_remedy(d->findings, "postconf %s '%s=%s'\npostfix reload",
-	    l->service == NULL ? "-e" : "-P", subject_of(d, l),
-	    gp_milter_list_sorted(d->arena, &l->list, l->rank));
+	say_sorted(d, l);
 }
 
 /* A list that has some of ours should have each one that runs and that it can

@@ -44,8 +44,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		REQUIRE(list.v[i].raw[0] != '\0');
 	turn(&list, rank);
 	sorted = gp_milter_list_sorted(arena, &list, rank);
-	/* only an unclosed brace swallows what comes behind it */
-	if (list.n > 0 && strchr(sorted, '{') == NULL) {
+	/* only a brace without its partner takes in what stands beside it */
+	if (list.n > 0 && strpbrk(sorted, "{}()") == NULL) {
 		gp_milter_list_read(arena, gp_str(sorted), &again);
 		REQUIRE(again.n == list.n);
 		for (size_t i = 0; i < list.n; i++)

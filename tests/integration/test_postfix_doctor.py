@@ -4,6 +4,7 @@ also chrooted, its lists of milters, and TLS of its ports."""
 import grp
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -53,7 +54,12 @@ class Fixture:
         return ", ".join("unix:" + self.daemons[n].socket for n in names)
 
     def postconf(self, *words):
-        subprocess.run([lab_postfix.POSTCONF, "-c", self.postfix.etc, *words], check=True, capture_output=True)
+        return subprocess.run([lab_postfix.POSTCONF, "-c", self.postfix.etc, *words], check=True,
+                              capture_output=True, text=True).stdout.strip()
+
+    def mend(self, found):
+        """Type the first line of the remedy."""
+        self.postconf(*shlex.split(found[0][3].splitlines()[0])[1:])
 
     def doctor(self, *words):
         only = [w for topic in words if not topic.startswith("-") for w in ("--only", topic)]
@@ -87,14 +93,18 @@ def lists(f):
     tap.equal(f.bad("postfix"),
               [("red", "smtpd_milters", "asks dmarc, dkim, spf, rate: the order is spf, dkim, dmarc, rate",
                 "postconf -e 'smtpd_milters=%s'\npostfix reload" % right)], "a wrong order: the sorted line")
-    f.postconf("-e", "smtpd_milters=" + right)
+    f.mend(f.bad("postfix"))
+    tap.equal(f.postconf("-h", "smtpd_milters"), right, "that line: as it says")
     tap.equal(f.bad("postfix"), [], "that line: nothing")
     f.postconf("-e", "lab_submit=" + f.of("rate", "dkim", "dmarc"))
     subject = f.submit + "/inet/smtpd_milters"
     tap.equal(f.bad("postfix"),
               [("red", subject, "asks rate, dkim, dmarc: the order is spf, dkim, dmarc, rate",
-                "postconf -P '%s=%s'\npostfix reload" % (subject, f.of("dkim", "dmarc", "rate")))],
+                "postconf -P '%s=%s'\npostfix reload" % (subject, f.of("dkim", "dmarc", "rate").replace(" ", "")))],
               "a wrong order of an override")
+    f.mend(f.bad("postfix"))
+    tap.equal(f.bad("postfix"), [], "that line of the override: nothing")
+    f.postconf("-P", subject + "=$lab_submit")
     f.postconf("-e", "lab_submit=" + f.of("dkim", "dmarc", "rate"), "smtpd_milters=" + f.of("spf", "dkim", "dmarc"))
     tap.equal(f.bad("postfix"), [("yellow", "smtpd_milters", "does not ask rate", "gatepost postfix enable")],
               "one that runs is not asked")

@@ -35,8 +35,8 @@ milter_list_elements_are_read(void **state)
 		  "unix:/b",
 		    "{ unix:/a, connect_timeout=5s, default_action=accept }="
 		    "unix:/a|unix:/b=unix:/b|" },
-		{ "{inet:h:1}{unix:/b}", "{inet:h:1}=inet:1@h|{unix:/b}="
-					 "unix:/b|" },
+		{ "{inet:h:1} {unix:/b}",
+		    "{inet:h:1}=inet:1@h|{unix:/b}=unix:/b|" },
 		{ "{ unix:/a, x={ b } }", "{ unix:/a, x={ b } }=unix:/a|" },
 		{ "{ }", "{ }=|" },
 		{ "{ unix:/a", "{ unix:/a={ unix:/a|" },
