@@ -34,7 +34,11 @@ find_problems(struct doctor *d, struct gp_str lines)
 			continue;
 		gp_findings_add(d->findings, GP_RED, "policy", "", "%.*s",
 		    GP_STR_ARG(line));
-		gp_findings_remedy(d->findings, "mend it, then gatepost check");
+		if (geteuid() != 0 && access(d->ctl->config, R_OK) != 0)
+			gp_findings_remedy(d->findings, "sudo gatepost doctor");
+		else
+			gp_findings_remedy(d->findings,
+			    "mend it, then gatepost check");
 	}
 }
 

@@ -96,8 +96,8 @@ find_refusal(struct chain *c, const struct doctor_daemon *daemon,
 	    "the policy refuses mail from nobody%s%s",
 	    *text == '\0' ? "" : ": ", text);
 	gp_findings_remedy(c->d->findings,
-	    "if mail of domains without SPF and DMARC is wanted: gatepost "
-	    "policy show");
+	    "if that is not wanted: %s { none = tag } in %s", daemon->name,
+	    c->d->ctl->config);
 }
 
 static bool

@@ -56,8 +56,7 @@ ctl_doctor_domains(struct doctor *d)
 	if (n == 0) {
 		gp_findings_add(d->findings, GP_YELLOW, "domains", "",
 		    "no domain block: nothing is signed");
-		gp_findings_remedy(d->findings,
-		    "gatepost key new DOMAIN SELECTOR");
+		gp_findings_remedy(d->findings, "gatepost key new DOMAIN");
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (!is_named(d, &blocks[i]))
