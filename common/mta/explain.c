@@ -97,10 +97,20 @@ note_lookup(void *arg, const char *name, enum gp_dns_type type,
 
 /* -- opening ------------------------------------------------------------ */
 
-static void *
-open_dkim(struct gp_explain *x)
+/* Keys that can not be read are told; an engine that is not there would keep
+ * the daemon from starting. */
+static enum gp_rc
+open_dkim(struct gp_explain *x, struct gp_problems *problems)
 {
-	return gp_dkim_keys_try(x->config, &x->keys);
+	struct gp_explain_filter *f = &x->filters[GP_EXPLAIN_DKIM];
+	struct gp_dkim_keys *keys = gp_dkim_keys_try(x->config, &x->keys);
+
+	f->env.own = keys;
+	if (gp_config_globals(x->config)->dkim.engine == GP_BUILTIN ||
+	    gp_dkim_keys_opendkim(keys) != NULL)
+		return GP_OK;
+	gp_buf_add_str(&problems->text, gp_buf_str(&x->keys.text));
+	return GP_PERM;
 }
 
 static void *
@@ -144,8 +154,9 @@ gp_explain_open(struct gp_explain *x, const struct gp_config *config,
 		f->last = &f->lookups;
 	}
 	gp_dns_observe(dns, note_lookup, x);
-	x->filters[GP_EXPLAIN_DKIM].env.own = open_dkim(x);
 	x->filters[GP_EXPLAIN_RATE].env.own = open_rate(x);
+	if (open_dkim(x, problems) != GP_OK)
+		return GP_PERM;
 	return gp_filter_dmarc.open(&with,
 	    &x->filters[GP_EXPLAIN_DMARC].env.own, problems);
 }

@@ -81,7 +81,8 @@ struct gp_explain {
 	const struct gp_config *config;
 	const struct gp_explain_mail *mail;
 	struct gp_explain_daemon *daemon;
-	struct gp_problems keys; /* those that could not be read */
+	struct gp_problems keys; /* those that could not be read, of all
+	                          * domains */
 	struct gp_explain_filter filters[GP_EXPLAIN_FILTERS];
 	unsigned turn; /* which one asks DNS now */
 

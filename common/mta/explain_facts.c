@@ -151,6 +151,25 @@ gp_explain_removed(const struct gp_explain *x)
 	return only_in(x->mail->message, &x->after, x->arena);
 }
 
+/* -- keys ---------------------------------------------------------------- */
+
+const char *
+gp_explain_unread(const struct gp_explain *x, const struct gp_key_policy *key)
+{
+	const struct gp_str place = gp_str(gp_arena_printf(x->arena,
+	    "%s:%u: ", key->origin.file, key->origin.line));
+	struct gp_str rest = gp_buf_str(&x->keys.text);
+
+	while (rest.n > 0) {
+		struct gp_str line = gp_str_split(&rest, '\n');
+
+		if (gp_str_starts_nocase(line, place))
+			return gp_arena_strndup(x->arena, line.p + place.n,
+			    line.n - place.n);
+	}
+	return NULL;
+}
+
 /* -- charges ------------------------------------------------------------ */
 
 static void

@@ -53,6 +53,11 @@ struct gp_explain_fields {
 struct gp_explain_fields gp_explain_added(const struct gp_explain *x);
 struct gp_explain_fields gp_explain_removed(const struct gp_explain *x);
 
+/* gp_explain_unread - why the file of this key could not be read; NULL: it
+ * could, or nobody wanted it. */
+const char *
+gp_explain_unread(const struct gp_explain *x, const struct gp_key_policy *key);
+
 /* One charge of gatepost-rate. */
 struct gp_explain_charge {
 	const struct gp_rate_item *item;

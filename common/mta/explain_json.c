@@ -195,20 +195,11 @@ keys(const struct writer *w, const struct gp_dkim_signer *signer)
 		gp_json_string(w->j, "selector", v[i].policy->selector);
 		gp_json_bool(w->j, "signs", v[i].signs);
 		gp_json_string(w->j, "why_not", v[i].why);
+		gp_json_string(w->j, "unreadable",
+		    gp_explain_unread(w->x, v[i].policy));
 		place(w, v[i].policy->origin);
 		gp_json_end(w->j);
 	}
-	gp_json_end(w->j);
-}
-
-static void
-unreadable(const struct writer *w)
-{
-	struct gp_str rest = gp_buf_str(&w->x->keys.text);
-
-	gp_json_array(w->j, "unreadable");
-	while (rest.n > 0)
-		gp_json_str(w->j, NULL, gp_str_split(&rest, '\n'));
 	gp_json_end(w->j);
 }
 
@@ -237,7 +228,6 @@ signing(const struct writer *w, const struct gp_dkim_signer *signer,
 	gp_json_end(w->j);
 	senders(w, plan->policy);
 	keys(w, signer);
-	unreadable(w);
 }
 
 static void

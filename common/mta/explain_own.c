@@ -23,20 +23,31 @@ state_name(enum gp_key_state state)
 }
 
 static void
+key_line(const struct gp_explain_writer *w, const struct gp_dkim_key *key)
+{
+	const struct gp_key_policy *p = key->policy;
+	const char *unread = gp_explain_unread(w->x, p);
+
+	gp_explain_line(w, "key", "%s, %s, %s%s%s%s", p->selector,
+	    state_name(p->state), key->signs ? "signs" : "does not sign",
+	    key->signs ? "" : ": ", key->signs ? "" : key->why,
+	    gp_explain_place(w, p->origin));
+	if (unread == NULL)
+		return;
+	gp_explain_line(w, "unreadable", "%s", unread);
+	gp_explain_line(w, "note",
+	    "the daemon signs with it if it can read it; here it counts as not "
+	    "there");
+}
+
+static void
 key_lines(const struct gp_explain_writer *w, const struct gp_dkim_signer *s)
 {
 	size_t n;
 	const struct gp_dkim_key *keys = gp_dkim_signer_keys(s, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct gp_key_policy *p = keys[i].policy;
-
-		gp_explain_line(w, "key", "%s, %s, %s%s%s%s", p->selector,
-		    state_name(p->state),
-		    keys[i].signs ? "signs" : "does not sign",
-		    keys[i].signs ? "" : ": ", keys[i].signs ? "" : keys[i].why,
-		    gp_explain_place(w, p->origin));
-	}
+	for (size_t i = 0; i < n; i++)
+		key_line(w, &keys[i]);
 }
 
 static const char *
@@ -68,23 +79,6 @@ senders_lines(const struct gp_explain_writer *w, const struct gp_policy *p)
 	gp_explain_line(w, "others", "%s by senders.else%s",
 	    else_name(p->senders.otherwise),
 	    gp_explain_place(w, gp_policy_origin(p, "senders.else")));
-}
-
-/* The files that could not be read, one problem a line. */
-static void
-unread_lines(const struct gp_explain_writer *w)
-{
-	struct gp_str rest = gp_buf_str(&w->x->keys.text);
-
-	while (rest.n > 0) {
-		struct gp_str line = gp_str_split(&rest, '\n');
-
-		gp_explain_line(w, "unreadable", "%.*s", GP_STR_ARG(line));
-	}
-	if (w->x->keys.text.n > 0)
-		gp_explain_line(w, "note",
-		    "the daemon signs with these keys if it can read them; "
-		    "here they count as not there");
 }
 
 static void
@@ -119,7 +113,6 @@ gp_explain_signing(const struct gp_explain_writer *w)
 	if (plan->policy != NULL && plan->policy->senders.given && !plan->sign)
 		senders_lines(w, plan->policy);
 	key_lines(w, signer);
-	unread_lines(w);
 	if (done->kept > 0)
 		gp_explain_line(w, "kept", "%zu valid signatures of ours",
 		    done->kept);

@@ -197,8 +197,9 @@ def unread_keys(f):
     conf = f.lab.write("other/gatepost.conf", text)
     code, out, err = f.tool("--from", "a@shop.example", "--auth", "app", "--zone", f.zone_file, conf=conf)
     tap.equal((code, err), (0, ""), "keys: explained all the same")
-    for words in ("does not sign: its file could not be read", "away.pem", "the daemon signs with these keys"):
+    for words in ("does not sign: its file could not be read", "away.pem", "the daemon signs with it if it can"):
         tap.ok(words in out, "keys: it says %r" % words, out)
+    tap.equal(out.count("unreadable"), 1, "keys: those of other domains do not matter")
 
 
 def made_up(f):
