@@ -149,8 +149,10 @@ gp_import_drop_key(struct gp_import *im, const struct gp_import_key *key,
 static void
 write_path(const char *path, struct gp_buf *out)
 {
+	static const char odd = '?';
+
 	for (; *path != '\0'; path++)
-		gp_buf_addc(out, gp_is_print(*path) ? *path : '?');
+		gp_buf_add(out, gp_is_print(*path) ? path : &odd, 1);
 }
 
 static void

@@ -35,9 +35,8 @@ follow(struct gp_import_mapper *m, const struct gp_import_rule *rules,
 		    "see %s.conf(5) of the version that runs", m->im->program);
 	} else if (rule->what == GP_IMPORT_IGNORED) {
 		gp_import_ignored(m->im, w->name, w->from, "%s", rule->text);
-	} else if (rule->what == GP_IMPORT_SAME) {
-		gp_import_same(m->im, w->name, w->from, "%s", rule->text);
-	} else if (rule->what == GP_IMPORT_DECIDE && is_off(w->value)) {
+	} else if (rule->what == GP_IMPORT_SAME ||
+		   (rule->what == GP_IMPORT_DECIDE && is_off(w->value))) {
 		gp_import_same(m->im, w->name, w->from, "%s", rule->text);
 	} else if (rule->what == GP_IMPORT_DECIDE) {
 		gp_import_decide(m->im, GP_YELLOW, w->name, w->from, "%s",

@@ -182,6 +182,7 @@ static void
 cut(struct cutting *c, const struct gp_import_host *mine, struct gp_prefix part)
 {
 	enum touch touch = touched(c, mine, &part);
+	unsigned bit;
 
 	if (touch == ALL || c->n > GP_IMPORT_HOSTS_MAX)
 		return;
@@ -189,10 +190,9 @@ cut(struct cutting *c, const struct gp_import_host *mine, struct gp_prefix part)
 		write_prefix(c, &part);
 		return;
 	}
-	part.bits++;
+	bit = part.bits++;
 	cut(c, mine, part);
-	part.ip.b[(part.bits - 1) / 8] |=
-	    (uint8_t)(0x80 >> ((part.bits - 1) % 8));
+	part.ip.b[bit / 8] |= (uint8_t)(0x80U >> (bit % 8));
 	cut(c, mine, part);
 }
 
@@ -209,7 +209,7 @@ is_said(const struct gp_import_hosts *hosts, size_t i)
 		if (k == i || h->negated ||
 		    !is_inside(&hosts->v[i].prefix, &h->prefix))
 			continue;
-		if (h->prefix.bits == hosts->v[i].prefix.bits && k > i)
+		if (k > i && h->prefix.bits == hosts->v[i].prefix.bits)
 			continue;
 		if (touched(&c, h, &hosts->v[i].prefix) == FREE)
 			return true;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define DER_MAX    16384
+#define DER_MAX    ((size_t)16384)
 #define LINE_BYTES 48 /* of DER in a line of PEM: 64 characters */
 
 /*

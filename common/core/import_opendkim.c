@@ -307,9 +307,12 @@ servers(struct gp_import_mapper *m)
 {
 	const struct gp_import_word *w =
 	    gp_import_word(&m->words, "Nameservers");
-	struct gp_str rest = gp_str(w == NULL ? "" : w->value);
+	struct gp_str rest;
 	struct gp_buf out;
 
+	if (w == NULL)
+		return;
+	rest = gp_str(w->value);
 	gp_buf_init(&out, SIZE_MAX);
 	while (rest.n > 0) {
 		struct gp_str one = gp_str_trim(gp_str_split(&rest, ','));

@@ -71,6 +71,14 @@ word(const struct gp_import_mapper *m, const char *name)
 	return gp_import_word(&m->words, name);
 }
 
+static struct gp_origin
+place(const struct gp_import_word *w)
+{
+	struct gp_origin nowhere = { .file = NULL };
+
+	return w == NULL ? nowhere : w->from;
+}
+
 /* -- what is done ---------------------------------------------------------- */
 
 static void
@@ -90,8 +98,7 @@ failures(struct gp_import_mapper *m)
 		    "dmarc { reject = corroborated } refuses only where "
 		    "nothing speaks for a detour of honest mail");
 	} else {
-		gp_import_same(m->im, "RejectFailures",
-		    w == NULL ? (struct gp_origin){ .file = NULL } : w->from,
+		gp_import_same(m->im, "RejectFailures", place(w),
 		    "nothing is refused: dmarc.mode = monitor");
 	}
 	if (hold == NULL)
@@ -188,9 +195,12 @@ static void
 domains(struct gp_import_mapper *m)
 {
 	const struct gp_import_word *w = word(m, "IgnoreMailFrom");
-	struct gp_str rest = gp_str(w == NULL ? "" : w->value);
+	struct gp_str rest;
 	struct gp_buf out;
 
+	if (w == NULL)
+		return;
+	rest = gp_str(w->value);
 	gp_buf_init(&out, SIZE_MAX);
 	while (rest.n > 0) {
 		struct gp_str one = gp_str_trim(gp_str_split(&rest, ','));
@@ -221,8 +231,7 @@ authenticated(struct gp_import_mapper *m)
 		    "mail of clients that have logged in is ours, and never "
 		    "judged");
 	else
-		gp_import_ignored(m->im, "IgnoreAuthenticatedClients",
-		    w == NULL ? (struct gp_origin){ .file = NULL } : w->from,
+		gp_import_ignored(m->im, "IgnoreAuthenticatedClients", place(w),
 		    "mail of clients that have logged in is ours, and never "
 		    "judged");
 }

@@ -383,25 +383,25 @@ gp_import_ask(struct gp_import_tables *t, const struct gp_import_class *c,
 /* -- all of it ----------------------------------------------------------- */
 
 void
-gp_import_sign(struct gp_import *im, const struct gp_import_signing *in)
+gp_import_sign(struct gp_import *im, const struct gp_import_signing *tables)
 {
 	struct gp_import_tables t = { .im = im,
-		.in = in,
-		.patterns = in->signing.kind == GP_IMPORT_REFILE };
+		.in = tables,
+		.patterns = tables->signing.kind == GP_IMPORT_REFILE };
 
 	/* a pattern is two rows at most, a row three classes; a block is named
 	 * by a class or a key, and is two classes at most */
-	size_t classes = 6 * in->signing.n + 1;
-	size_t blocks = classes + in->keys.n;
+	size_t classes = 6 * tables->signing.n + 1;
+	size_t blocks = classes + tables->keys.n;
 
 	t.classes = gp_arena_alloc(im->arena,
 	    (classes + 2 * blocks) * sizeof(*t.classes));
 	t.class_index = gp_index_new(im->arena, classes + 2 * blocks);
-	t.key_index = gp_index_new(im->arena, in->keys.n);
+	t.key_index = gp_index_new(im->arena, tables->keys.n);
 	t.block_index = gp_index_new(im->arena, blocks);
-	for (size_t i = 0; i < in->keys.n; i++)
-		(void)gp_index_put(t.key_index, in->keys.v[i].key,
-		    &in->keys.v[i]);
+	for (size_t i = 0; i < tables->keys.n; i++)
+		(void)gp_index_put(t.key_index, tables->keys.v[i].key,
+		    &tables->keys.v[i]);
 	read_rows(&t);
 	make_classes(&t);
 	gp_import_blocks(&t);

@@ -28,7 +28,8 @@ no(int error, struct gp_err *err)
 {
 	if (error == ENOENT || error == ENOTDIR)
 		return gp_fail(err, GP_NONE, "there is no such file");
-	return gp_fail(err, gp_rc_of_errno(error), "%s", strerror(error));
+	return gp_fail(err, gp_rc_of_errno(error), "%s",
+	    strerrordesc_np(error));
 }
 
 static enum gp_rc
@@ -85,6 +86,19 @@ gp_import_read(const struct gp_import_source *s, const char *path, size_t max,
 	return rc;
 }
 
+void
+gp_import_wipe(struct gp_str text)
+{
+	/* what it points at was ours to write before it was a span */
+	union {
+		const char *is;
+		char *was;
+	} p = { .is = text.p };
+
+	if (text.n > 0)
+		explicit_bzero(p.was, text.n);
+}
+
 enum gp_rc
 gp_import_read_table(void *arg, const char *path, struct gp_str *text,
     struct gp_err *err)
@@ -107,6 +121,7 @@ gp_import_names(const struct gp_import_source *s, const char *path)
 	struct dirent *e;
 	size_t n = 0;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a folder of its own */
 	while (dir != NULL && n < NAMES_MAX && (e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.' &&
 		    gp_str_ends_nocase(gp_str(e->d_name), GP_STR(".conf")))

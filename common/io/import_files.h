@@ -27,6 +27,9 @@ struct gp_import_source {
 GP_MUST_USE enum gp_rc gp_import_read(const struct gp_import_source *source,
     const char *path, size_t max, struct gp_str *text, struct gp_err *err);
 
+/* gp_import_wipe - forget a text that was read. */
+void gp_import_wipe(struct gp_str text);
+
 /* gp_import_read_table - the same as gp_import_files has it; arg is a struct
  * gp_import_source. */
 enum gp_rc gp_import_read_table(void *arg, const char *path,

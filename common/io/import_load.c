@@ -50,6 +50,7 @@ link_parts(struct stage *s)
 	struct dirent *e;
 	bool good = true;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a folder of its own */
 	while (dir != NULL && good && (e = readdir(dir)) != NULL)
 		if (e->d_name[0] != '.' &&
 		    strcmp(e->d_name, s->place->name) != 0)
@@ -86,6 +87,7 @@ empty(struct stage *s, const char *path)
 	DIR *dir = opendir(path);
 	struct dirent *e;
 
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): a folder of its own */
 	while (dir != NULL && (e = readdir(dir)) != NULL)
 		(void)unlink(in(s, path, e->d_name));
 	if (dir != NULL)
@@ -151,7 +153,7 @@ gp_import_load(const struct gp_import_place *place, const char *text,
 	*out = NULL;
 	if (mkdtemp(s.dir) == NULL) {
 		gp_problems_add(problems, (struct gp_origin){ .file = s.dir },
-		    "%s", strerror(errno));
+		    "%s", strerrordesc_np(errno));
 		return GP_TEMP;
 	}
 	if (realpath(place->dir, s.real) == NULL)
@@ -161,7 +163,7 @@ gp_import_load(const struct gp_import_place *place, const char *text,
 		rc = load(&s, out, problems);
 	else
 		gp_problems_add(problems, (struct gp_origin){ .file = s.dir },
-		    "%s", strerror(errno));
+		    "%s", strerrordesc_np(errno));
 	tear_down(&s);
 	gp_arena_free(s.arena);
 	return rc;

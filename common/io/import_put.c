@@ -1,6 +1,8 @@
 /* See import_files.h: writing. */
 #include "io/import_files.h"
 
+#include "base/xalloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -10,9 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_TEXT 4096
-#define KEY_GROUP "_gatepost-dkim"
-#define KEYS_MODE 0750
+#define PATH_TEXT  4096
+#define KEY_GROUP  "_gatepost-dkim"
+#define KEYS_MODE  0750
+#define NSS_BUFFER 65536
 
 static enum gp_rc
 cannot(const char *path, struct gp_err *err)
@@ -20,7 +23,7 @@ cannot(const char *path, struct gp_err *err)
 	int error = errno;
 
 	return gp_fail(err, gp_rc_of_errno(error), "%s: %s", path,
-	    strerror(error));
+	    strerrordesc_np(error));
 }
 
 static enum gp_rc
@@ -49,8 +52,7 @@ compare(const char *path, struct gp_str text)
 		rc = GP_PERM;
 	if (rc == GP_TEMP)
 		rc = GP_PERM;
-	if (old.n > 0)
-		explicit_bzero((void *)(uintptr_t)old.p, old.n);
+	gp_import_wipe(old);
 	gp_arena_free(arena);
 	return rc;
 }
@@ -98,13 +100,28 @@ write_all(int fd, const char *path, struct gp_str text, struct gp_err *err)
 	return fsync(fd) == 0 ? GP_OK : cannot(path, err);
 }
 
+/* The group of the signer; false: this system has none. */
+static bool
+find_group(gid_t *gid)
+{
+	char *buffer = gp_xcalloc(NSS_BUFFER, 1);
+	struct group group;
+	struct group *found = NULL;
+
+	(void)getgrnam_r(KEY_GROUP, &group, buffer, NSS_BUFFER, &found);
+	if (found != NULL)
+		*gid = found->gr_gid;
+	free(buffer);
+	return found != NULL;
+}
+
 /* A key that only the signer may read besides root. */
 static enum gp_rc
 protect(int fd, bool key, const char *path, struct gp_err *err)
 {
-	const struct group *group = key ? getgrnam(KEY_GROUP) : NULL;
+	gid_t gid = 0;
 
-	if (group != NULL && fchown(fd, (uid_t)-1, group->gr_gid) != 0 &&
+	if (key && find_group(&gid) && fchown(fd, (uid_t)-1, gid) != 0 &&
 	    errno != EPERM)
 		return cannot(path, err);
 	return fchmod(fd, key ? 0640 : 0644) == 0 ? GP_OK : cannot(path, err);
@@ -153,11 +170,11 @@ put(const char *path, bool key, bool force, struct gp_str text,
 static enum gp_rc
 make_dir(const char *path, bool keys, struct gp_err *err)
 {
-	const struct group *group = keys ? getgrnam(KEY_GROUP) : NULL;
+	gid_t gid = 0;
 
 	if (mkdir(path, keys ? KEYS_MODE : 0755) != 0)
 		return errno == EEXIST ? GP_OK : cannot(path, err);
-	if (group != NULL && chown(path, (uid_t)-1, group->gr_gid) != 0 &&
+	if (keys && find_group(&gid) && chown(path, (uid_t)-1, gid) != 0 &&
 	    errno != EPERM)
 		return cannot(path, err);
 	return GP_OK;

@@ -204,7 +204,6 @@ import(struct import *job)
 	gp_import_write(&job->im, &text);
 	code = finish(job, gp_buf_cstr(&text));
 	gp_buf_clear(&text);
-	ctl_import_wipe(job);
 	return code;
 }
 
@@ -266,6 +265,7 @@ run(const struct ctl *ctl, const struct ctl_args *args, const char *program,
 	gp_import_init(&job.im, job.arena, &files, program);
 	gp_findings_init(&job.report, job.arena);
 	code = import(&job);
+	ctl_import_wipe(&job);
 	gp_arena_free(job.arena);
 	return code;
 }

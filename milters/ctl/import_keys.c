@@ -6,7 +6,6 @@
 #include "io/crypto.h"
 #include "io/dns.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #define KEY_TIMEOUT_US 5000000
@@ -77,6 +76,7 @@ ctl_import_keys(struct import *job)
 			continue;
 		}
 		gp_import_drop_key(&job->im, *key, err.msg);
+		gp_import_wipe((*key)->pem);
 		*key = (*key)->next;
 	}
 	job->im.keys_end = key;
@@ -86,8 +86,7 @@ void
 ctl_import_wipe(struct import *job)
 {
 	for (struct gp_import_key *k = job->im.keys; k != NULL; k = k->next)
-		if (k->pem.n > 0)
-			explicit_bzero((void *)(uintptr_t)k->pem.p, k->pem.n);
+		gp_import_wipe(k->pem);
 }
 
 /* -- what is published ------------------------------------------------------
