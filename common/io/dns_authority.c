@@ -26,15 +26,13 @@ follow_aliases(struct gp_dns_scope *scope, const char *name, const char **out,
 		enum gp_rc rc = gp_dns_query(scope, name, GP_DNS_CNAME, &a);
 
 		if (rc == GP_TEMP)
-			return gp_fail(err, GP_TEMP, "%s: CNAME: %s", name,
-			    a.why);
+			return gp_fail(err, GP_TEMP, "CNAME: %s", a.why);
 		*out = name;
 		if (rc != GP_OK)
 			return GP_OK;
 		name = a.rr[0].text.p;
 	}
-	return gp_fail(err, GP_NONE, "%s: more than %d aliases", name,
-	    ALIASES_MAX);
+	return gp_fail(err, GP_NONE, "more than %d aliases", ALIASES_MAX);
 }
 
 static bool
@@ -81,7 +79,7 @@ find_zone(struct gp_dns_scope *scope, const char *name,
 		if (rc == GP_OK)
 			return GP_OK;
 		if (rc == GP_TEMP)
-			return gp_fail(err, GP_TEMP, "%s: NS: %s", name,
+			return gp_fail(err, GP_TEMP, "NS of %s: %s", name,
 			    servers->why);
 	}
 	return gp_fail(err, GP_NONE, "no zone above it has name servers");

@@ -72,9 +72,8 @@ static const struct {
 	{ "s.nowhere.example", GP_NONE, NULL, NULL, NULL,
 	    "no zone above it has name servers" },
 	{ "s.dead.example", GP_TEMP, NULL, NULL, NULL,
-	    "dead.example: NS: SERVFAIL" },
-	{ "cdead.example", GP_TEMP, NULL, NULL, NULL,
-	    "cdead.example: CNAME: SERVFAIL" },
+	    "NS of dead.example: SERVFAIL" },
+	{ "cdead.example", GP_TEMP, NULL, NULL, NULL, "CNAME: SERVFAIL" },
 	{ "loop1.example", GP_NONE, NULL, NULL, NULL, "more than 8 aliases" },
 };
 
