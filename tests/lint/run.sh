@@ -129,7 +129,7 @@ check_cppcheck() {
 	cppcheck -q -j "$JOBS" --std=c11 --error-exitcode=1 \
 		--enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --cppcheck-build-dir="$out/cppcheck" \
-		-Icommon common milters 2>&1
+		-Icommon -Imilters common milters 2>&1
 }
 
 check_analyzer() {
