@@ -195,10 +195,13 @@ bool
 gp_prom_label(struct gp_str *labels, struct gp_str *name, struct gp_str *value)
 {
 	const size_t n = name_length(*labels);
-	struct gp_str s = gp_str_n(labels->p + n, labels->n - n);
+	struct gp_str s;
 	size_t end = 2;
 
-	if (n == 0 || s.n < 3 || s.p[0] != '=' || s.p[1] != '"')
+	if (n == 0)
+		return false;
+	s = gp_str_n(labels->p + n, labels->n - n);
+	if (s.n < 3 || s.p[0] != '=' || s.p[1] != '"')
 		return false;
 	while (end < s.n && s.p[end] != '"')
 		end += s.p[end] == '\\' ? 2 : 1;
