@@ -31,8 +31,8 @@ walk() {
 	[ -n "$_words" ] || echo "$*"
 }
 
-# Options that a page names, "*--name*".
-in_page() { grep -o '\*--[a-z-]*' "$1" | tr -d '*' | sort -u; }
+# Options that a page names, "*--name*" or "*-n*".
+in_page() { grep -o '\*-[a-z-]*' "$1" | tr -d '*' | sort -u; }
 
 page_of_tool() {
 	page=$man/gatepost-$1.1.scd
