@@ -200,6 +200,22 @@ find_services(struct doctor *d)
 	}
 }
 
+/* What leaves: large receivers refuse bulk mail that comes in clear. */
+static void
+find_outbound(struct doctor *d)
+{
+	const char *level = "";
+
+	if (gp_postfix_get(&d->postfix, "smtp_tls_security_level", &level,
+		NULL) != GP_OK ||
+	    (*level != '\0' && strcmp(level, "none") != 0))
+		return;
+	gp_findings_add(d->findings, GP_YELLOW, TOPIC,
+	    "smtp_tls_security_level", "mail leaves in clear");
+	gp_findings_remedy(d->findings,
+	    "postconf -e smtp_tls_security_level=may\npostfix reload");
+}
+
 int
 ctl_doctor_read_ports(struct doctor *d)
 {
@@ -221,11 +237,13 @@ ctl_doctor_tls(struct doctor *d)
 	const char *text;
 	size_t i = 0;
 
-	if (ctl_option(d->args, "--smtp") == NULL && d->mta == GP_OK)
+	if (ctl_option(d->args, "--smtp") == NULL && d->mta == GP_OK) {
 		find_services(d);
-	else if (ctl_option(d->args, "--smtp") == NULL &&
-		 read_place(d, "25", "127.0.0.1", &place))
+		find_outbound(d);
+	} else if (ctl_option(d->args, "--smtp") == NULL &&
+		   read_place(d, "25", "127.0.0.1", &place)) {
 		find_port(d, &place);
+	}
 	while ((text = ctl_next_option(d->args, "--smtp", &i)) != NULL)
 		if (read_place(d, text, "127.0.0.1", &place))
 			find_port(d, &place);

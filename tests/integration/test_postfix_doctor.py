@@ -185,7 +185,10 @@ def chrooted(f):
 
 def ports(f):
     tap.equal([(x[0], x[1], x[2]) for x in f.bad("tls")],
-              [("red", f.submit, "STARTTLS is not offered: passwords come in clear")], "submission without TLS: red")
+              [("red", f.submit, "STARTTLS is not offered: passwords come in clear"),
+               ("yellow", "smtp_tls_security_level", "mail leaves in clear")], "submission without TLS: red")
+    f.mend(f.bad("tls")[1:])
+    tap.equal([x[1] for x in f.bad("tls")], [f.submit], "and what leaves is mended by that line")
     both = lab_tls.certificate(f.lab, "good", -1, 90)
     os.chmod(both, 0o600)
     f.postconf("-e", "smtpd_tls_security_level=may", "smtpd_tls_chain_files=" + both)
