@@ -18,8 +18,7 @@
 #include "core/header.h"
 
 #define GP_MILTER_VERSION    6
-#define GP_MILTER_PACKET_MAX 1048576 /* octets behind the length, of a filter  \
-	                              */
+#define GP_MILTER_PACKET_MAX 1048576 /* octets of one, behind its length */
 
 /* What a filter may ask not to be sent (NO), or not to be asked (NR). */
 enum gp_milter_step {
