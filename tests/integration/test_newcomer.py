@@ -25,34 +25,6 @@ DAEMONS = ("spf", "dkim", "dmarc", "rate")
 DOMAIN = "shop.example"
 MAX_COMMANDS = 8
 
-ZONES = """\
-server:
-    ip-address: 127.0.0.1@53
-    username: ""
-    chroot: ""
-    zonesdir: "{dir}"
-    database: ""
-    pidfile: "{dir}/nsd.pid"
-    xfrdfile: "{dir}/xfrd.state"
-    xfrdir: "{dir}"
-    zonelistfile: "{dir}/zone.list"
-    server-count: 1
-remote-control:
-    control-enable: no
-zone:
-    name: "."
-    zonefile: "root.zone"
-zone:
-    name: "shop.example"
-    zonefile: "shop.zone"
-"""
-ROOT_ZONE = """\
-$TTL 60
-. IN SOA ns. hostmaster. 1 3600 600 86400 60
-. IN NS ns.
-ns. IN A 127.0.0.1
-1.0.0.127.in-addr.arpa. IN PTR mail.shop.example.
-"""
 SHOP_ZONE = """\
 $TTL 60
 shop.example. IN SOA ns.shop.example. hostmaster.shop.example. 1 3600 600 86400 60
@@ -118,27 +90,20 @@ class Host:
 
     def __init__(self, lab):
         self.lab = lab
-        self.nsd = None
         self.services = []
         self.sink = lab.own(lab_smtp.Sink())
         self.published = SHOP_ZONE
         with open("/etc/resolv.conf", "w", encoding="ascii") as f:
             f.write("nameserver 127.0.0.1\n")
-        self.publish("")
+        world = {"1.0.0.127.in-addr.arpa": {"PTR": ["mail." + DOMAIN]}}
+        self.nsd = lab_nsd.Nsd(lab, world, port=53, zones={DOMAIN: SHOP_ZONE})
         self._postfix()
         lab.own(self)
 
     def publish(self, records):
         """What the administrator types into his zone."""
         self.published += records
-        if self.nsd:
-            self.nsd.stop()
-        directory = self.lab.path("nsd")
-        self.lab.write("nsd/root.zone", ROOT_ZONE)
-        self.lab.write("nsd/shop.zone", self.published)
-        conf = self.lab.write("nsd/nsd.conf", ZONES.format(dir=directory))
-        self.nsd = lab_base.Process([lab_nsd.NSD, "-d", "-c", conf])
-        lab_base.wait_until(lambda: lab_nsd.answers(53), 10, "nsd answers")
+        self.nsd.set_zone(DOMAIN, self.published)
 
     def _postfix(self):
         """As the package's set-up for a site makes it: smtpd in the chroot."""
@@ -171,8 +136,8 @@ class Host:
 
     def stop(self):
         run("postfix", "stop")
-        for part in [*self.services, self.nsd]:
-            part.stop()
+        for service in self.services:
+            service.stop()
 
 
 def type_in(host, command):
