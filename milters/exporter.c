@@ -113,7 +113,7 @@ main(int argc, char **argv)
 	}
 	(void)fprintf(stderr,
 	    at.ip.family == GP_IP_V4 ? "gatepost-exporter: ready on %s:%u\n"
-				    : "gatepost-exporter: ready on [%s]:%u\n",
+				     : "gatepost-exporter: ready on [%s]:%u\n",
 	    gp_ip_format(&at.ip, ip), (unsigned)gp_http_port(http));
 	gp_daemon_notify("READY=1");
 	wait_for_end();

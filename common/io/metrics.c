@@ -280,7 +280,7 @@ static const struct family families[GP_METRICS] = {
 	    .help = "0 after a reload that failed: an older policy is in"
 		    " force than the file has." },
 	[GP_M_RELOAD_TIME] = { .name = "gatepost_config_last_reload_success_"
-	                               "timestamp_seconds",
+				       "timestamp_seconds",
 	    .kind = GAUGE,
 	    .help = "When the policy in force was read." },
 	[GP_M_STARTED] = { .name = "gatepost_start_time_seconds",
