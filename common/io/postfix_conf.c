@@ -32,6 +32,8 @@ call(const struct gp_run *what, struct gp_run_result *r, struct gp_err *err)
 	if (rc == GP_OK && r->code != 0) {
 		struct gp_str why = last_line(r);
 
+		if (why.n == 0)
+			why = GP_STR("it has logged why");
 		rc = gp_fail(err, GP_PERM, "%s: exit code %d: %.*s",
 		    what->argv[0], r->code, GP_STR_ARG(why));
 	}

@@ -19,6 +19,7 @@ struct change {
 	struct gp_postfix_draft draft;
 	const char *main_backup, *master_backup;
 	bool joined, mounted;
+	bool checked;    /* Postfix agrees */
 	bool remembered; /* the new state is in place of the old */
 	bool reloaded;
 };
@@ -224,6 +225,7 @@ install(struct change *c, struct gp_err *err)
 		rc = gp_postfix_call(&c->x->p, "postfix", check, NULL, err);
 	if (rc != GP_OK)
 		return rc;
+	c->checked = true;
 	c->x->memory.state = state_after(c);
 	rc = gp_postfix_remember(&c->x->memory, err);
 	c->remembered = rc == GP_OK;
@@ -257,8 +259,6 @@ static void
 roll_back(struct change *c)
 {
 	struct ctl_postfix *x = c->x;
-	const bool installed =
-	    c->draft.main.installed || c->draft.master.installed;
 	struct gp_err err;
 
 	say(gp_postfix_file_revert(&c->draft, &c->draft.master, &err), &err);
@@ -271,7 +271,7 @@ roll_back(struct change *c)
 		say(gp_postfix_unmount(&err), &err);
 	if (c->joined)
 		say(gp_postfix_leave(&x->p, &err), &err);
-	if (installed)
+	if (c->checked)
 		say(ctl_postfix_reload(x, &err), &err);
 	/* a file that could not be reverted needs its backup */
 	if (!c->draft.main.installed)
