@@ -195,6 +195,16 @@ compare(struct gp_import_tables *t)
 
 /* -- output -------------------------------------------------------------- */
 
+/* "a" of "b.c" and "a.b" of "c" would have one file. */
+static bool
+is_free(const struct gp_import *im, const char *file)
+{
+	for (const struct gp_import_key *k = im->keys; k != NULL; k = k->next)
+		if (strcmp(k->file, file) == 0)
+			return false;
+	return true;
+}
+
 static void
 put_key(struct gp_import_tables *t, const struct gp_import_block *b,
     const struct gp_import_request *r, struct gp_import_value *value)
@@ -207,6 +217,9 @@ put_key(struct gp_import_tables *t, const struct gp_import_block *b,
 		.from = r->from,
 		.file = gp_arena_printf(im->arena, "keys/%s.%s.pem", b->domain,
 		    r->selector) };
+	if (!is_free(im, key->file))
+		key->file = gp_arena_printf(im->arena,
+		    "keys/%s._domainkey.%s.pem", r->selector, b->domain);
 	if (r->key[0] == '/' || strncmp(r->key, "./", 2) == 0 ||
 	    strncmp(r->key, "../", 3) == 0)
 		key->path = r->key;

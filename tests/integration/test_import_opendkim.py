@@ -231,8 +231,13 @@ class Opendkim:
             f.write("Socket local:%s\nBackground no\nUMask 000\nRequireSafeKeys no\n%s"
                     % (self.socket, conf))
         self.conf = path
-        self.process = lab.own(lab_base.Process([OPENDKIM, "-f", "-x", path]))
+        self.process = lab_base.Process([OPENDKIM, "-f", "-x", path])
+        lab.own(self)
         lab_base.wait_until(self.up, 20, "opendkim")
+
+    def stop(self):
+        # libmilter would take five seconds for a SIGTERM
+        self.process.kill()
 
     def up(self):
         if not self.process.running:

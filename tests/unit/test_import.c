@@ -179,7 +179,7 @@ static const struct given opendkim[] = {
 		      "\tfail = reject  # from conf:2\n}\n",
 	    .decisions =
 		"MaximumSignaturesToVerify: 99: dkim.max-signatures can be 1 "
-	        "to "
+		"to "
 		"32\nOn-KeyNotFound: quarantine: a signature alone neither "
 		"holds nor drops mail\n" },
 	{ .label = "names",
@@ -231,6 +231,16 @@ static const struct given opendkim[] = {
 		KEY("a.example", "s1", "/1:1") "}\n",
 	    .decisions = "KeyTable: s1._domainkey.a.example: two keys of this "
 			 "name; the one of /1:1 was taken\n" },
+	{ .label = "two keys whose files would have one name",
+	    .conf = "KeyTable /1\nSigningTable /2\nOn-DNSError accept\n",
+	    .tables = { "k1 b.example:s1.a:/k\nk2 b.example.s1:a:/l",
+		"b.example k1\nb.example.s1 k2" },
+	    .policy = PROFILE BLOCK("b.example", "/2:1")
+		KEY("b.example", "s1.a", "/1:1") "}\n" BLOCK("b.example.s1",
+		    "/2:2") "\tkey \"a\" {\n\t\tfile = "
+			    "\"keys/a._domainkey.b.example.s1.pem\"  # from "
+	                    "/1:2\n\t}\n}\n",
+	    .decisions = "" },
 	{ .label = "patterns that blocks can not say",
 	    .conf = "KeyTable /1\nSigningTable refile:/2\nOn-DNSError accept\n",
 	    .tables = { "k a.example:s1:/k",
@@ -239,7 +249,7 @@ static const struct given opendkim[] = {
 		KEY("a.example", "s1", "/1:1") "}\n",
 	    .decisions =
 		"SigningTable: a*@a.example: a pattern of users; blocks are "
-	        "for "
+		"for "
 		"domains\nSigningTable: *@a.*.example: a pattern that blocks "
 		"can not say\n" },
 };
