@@ -72,6 +72,9 @@ int ctl_usage(const char *fmt, ...) GP_PRINTF(1, 2);
 /* ctl_fail - say what went wrong; returns `code`. */
 int ctl_fail(int code, const char *fmt, ...) GP_PRINTF(2, 3);
 
+/* ctl_say_lines - each line as a complaint. */
+void ctl_say_lines(struct gp_str text);
+
 /* ctl_option - the value of the option that was given last ("" of one that
  * stands alone), or NULL. */
 const char *ctl_option(const struct ctl_args *args, const char *name);

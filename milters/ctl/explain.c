@@ -1,54 +1,16 @@
 /* gatepost explain: what would become of this message, and why? */
 #include "ctl/explain.h"
+#include "ctl/dns.h"
 
 #include "io/log.h"
 
 #include <sysexits.h>
-
-/* Look-ups are asked for by name; a zone text is small. */
-#define ZONE_MAX 4194304
 
 static enum gp_rc
 ask_rate(void *arg, const char *request, struct gp_buf *answer,
     struct gp_err *err)
 {
 	return ctl_request(arg, "rate", request, answer, err);
-}
-
-static int
-open_dns(const struct ctl_args *args, const struct gp_config *config,
-    struct gp_dns **out)
-{
-	const char *zone = ctl_option(args, "--zone");
-	struct gp_buf text;
-	struct gp_err err;
-	int code;
-
-	if (zone == NULL)
-		return gp_dns_open(&gp_config_globals(config)->resolver, NULL,
-			   out, &err) == GP_OK
-		           ? 0
-		           : ctl_fail(EX_UNAVAILABLE, "%s", err.msg);
-	code = ctl_read_all(zone, ZONE_MAX, &text);
-	if (code == 0 &&
-	    gp_dns_open_zone(gp_buf_str(&text), NULL, out, &err) != GP_OK)
-		code = ctl_fail(EX_DATAERR, "%s: %s", zone, err.msg);
-	gp_buf_clear(&text);
-	return code;
-}
-
-static int
-say_problems(const struct gp_problems *problems)
-{
-	struct gp_str rest = gp_buf_str(&problems->text);
-
-	while (rest.n > 0) {
-		struct gp_str line = gp_str_split(&rest, '\n');
-
-		if (line.n > 0)
-			(void)ctl_fail(0, "%.*s", GP_STR_ARG(line));
-	}
-	return EX_CONFIG;
 }
 
 static void
@@ -85,7 +47,8 @@ judge(const struct ctl *ctl, const struct ctl_explain *e,
 		print(ctl, &x);
 		code = gp_explain_passes(&x) ? 0 : 1;
 	} else {
-		code = say_problems(&problems);
+		ctl_say_lines(gp_buf_str(&problems.text));
+		code = EX_CONFIG;
 	}
 	gp_explain_close(&x);
 	gp_problems_clear(&problems);
@@ -105,7 +68,7 @@ explain(const struct ctl *ctl, const struct ctl_args *args)
 	if (code == 0)
 		code = ctl_load(ctl, &config);
 	if (code == 0)
-		code = open_dns(args, config, &dns);
+		code = ctl_dns_open(args, config, &dns);
 	if (code == 0)
 		code = judge(ctl, &e, config, dns);
 	gp_dns_close(dns);
@@ -124,7 +87,7 @@ static const struct ctl_option options[] = {
 	{ "--auth", "LOGIN", "whom the MTA has authenticated" },
 	{ "--listener", "NAME", "the MTA's {daemon_name}" },
 	{ "--rcpt", "ADDRESS", "whom it is for; may be repeated" },
-	{ "--zone", "FILE", "answers of DNS, in place of a resolver" },
+	CTL_DNS_OPTIONS,
 	{ .name = NULL },
 };
 

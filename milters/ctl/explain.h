@@ -20,10 +20,6 @@ struct ctl_explain {
 	const char *assumed[CTL_EXPLAIN_ASSUMED_MAX];
 };
 
-/* ctl_read_all - the file, or standard input with "-"; at most `max` octets.
- * Returns 0, or 65 after having said why. */
-int ctl_read_all(const char *path, size_t max, struct gp_buf *out);
-
 /* ctl_explain_read - the message on standard input, or one that is made up
  * where there is none, and its envelope by the options.  Returns 0, 64 or 65
  * after having said why. */

@@ -5,7 +5,6 @@
 #include "io/clock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -15,44 +14,26 @@
 
 /* -- reading ------------------------------------------------------------ */
 
-/* Up to its end, or one octet more than `max`. */
 static int
-read_all(int fd, const char *name, size_t max, struct gp_buf *out)
+read_message_text(struct gp_buf *out)
 {
 	char chunk[65536];
 	ssize_t n;
 
+	gp_buf_init(out, GP_MESSAGE_MAX + sizeof(chunk));
 	do {
-		n = read(fd, chunk, sizeof(chunk));
+		n = read(STDIN_FILENO, chunk, sizeof(chunk));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return ctl_fail(EX_DATAERR, "%s: %s", name,
-			    strerrordesc_np(errno));
+			return ctl_fail(EX_DATAERR, "standard input: %m");
 		gp_buf_add(out, chunk, (size_t)n);
-		if (out->overflow || out->n > max)
-			return ctl_fail(EX_DATAERR, "%s: more than %zu octets",
-			    name, max);
+		if (out->n > GP_MESSAGE_MAX)
+			return ctl_fail(EX_DATAERR,
+			    "standard input: more than %zu octets",
+			    (size_t)GP_MESSAGE_MAX);
 	} while (n != 0);
 	return 0;
-}
-
-int
-ctl_read_all(const char *path, size_t max, struct gp_buf *out)
-{
-	int fd;
-	int code;
-
-	gp_buf_init(out, max + 65536);
-	if (strcmp(path, "-") == 0)
-		return read_all(STDIN_FILENO, "standard input", max, out);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return ctl_fail(EX_DATAERR, "%s: %s", path,
-		    strerrordesc_np(errno));
-	code = read_all(fd, path, max, out);
-	(void)close(fd);
-	return code;
 }
 
 /* -- the message -------------------------------------------------------- */
@@ -109,7 +90,7 @@ find_text(struct ctl_explain *e, const char *from, struct gp_buf *text)
 	int code = 0;
 
 	if (isatty(STDIN_FILENO) != 1)
-		code = ctl_read_all("-", GP_MESSAGE_MAX, text);
+		code = read_message_text(text);
 	if (code != 0 || text->n > 0)
 		return code;
 	if (from == NULL)

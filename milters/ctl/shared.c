@@ -39,8 +39,8 @@ ctl_fail(int code, const char *fmt, ...)
 	return code;
 }
 
-static void
-say_lines(struct gp_str text)
+void
+ctl_say_lines(struct gp_str text)
 {
 	while (text.n > 0) {
 		struct gp_str line = gp_str_split(&text, '\n');
@@ -59,7 +59,7 @@ ctl_load(const struct ctl *ctl, struct gp_config **out)
 
 	gp_problems_init(&problems);
 	rc = gp_policy_load(ctl->config, out, &problems);
-	say_lines(gp_buf_str(&problems.text));
+	ctl_say_lines(gp_buf_str(&problems.text));
 	gp_problems_clear(&problems);
 	return rc == GP_OK ? 0 : EX_CONFIG;
 }
@@ -104,7 +104,7 @@ ctl_ask(const struct ctl *ctl, const char *daemon, const char *request)
 	if (rc == GP_OK)
 		(void)fputs(gp_buf_cstr(&answer), stdout);
 	else if (rc == GP_NONE)
-		say_lines(gp_buf_str(&answer));
+		ctl_say_lines(gp_buf_str(&answer));
 	else
 		(void)ctl_fail(0, "%s", err.msg);
 	gp_buf_clear(&answer);
