@@ -239,7 +239,7 @@ static const struct given opendkim[] = {
 		KEY("b.example", "s1.a", "/1:1") "}\n" BLOCK("b.example.s1",
 		    "/2:2") "\tkey \"a\" {\n\t\tfile = "
 			    "\"keys/a._domainkey.b.example.s1.pem\"  # from "
-	                    "/1:2\n\t}\n}\n",
+			    "/1:2\n\t}\n}\n",
 	    .decisions = "" },
 	{ .label = "patterns that blocks can not say",
 	    .conf = "KeyTable /1\nSigningTable refile:/2\nOn-DNSError accept\n",
