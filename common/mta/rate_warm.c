@@ -14,9 +14,16 @@ used_on(struct gp_store *store, const struct gp_rate_warm *warm, int64_t day,
 	    day, warm->cap, arena);
 	struct gp_charged was;
 
-	if (gp_store_peek(store, &c, 1, &was) == GP_TEMP)
-		return 0;
-	return was.level;
+	switch (gp_store_peek(store, &c, 1, &was)) {
+	case GP_OK: /* the level with one recipient more */
+		return was.level - c.cost;
+	case GP_NONE:
+		return was.level;
+	case GP_TEMP:
+	case GP_PERM:
+		break;
+	}
+	return 0;
 }
 
 /* The state of today, which is written when it is new. */

@@ -13,7 +13,7 @@ import lab_tap
 import rate_fixture
 from explain_fixture import AR, BAD, GOOD, ID, LETTER, PEER, RELAY, Fixture, settings, told
 
-USAGE, DATA, CONFIG = 64, 65, 78
+USAGE, DATA, NOINPUT, CONFIG = 64, 65, 66, 78
 tap = lab_tap.Tap()
 
 
@@ -254,7 +254,7 @@ def bad_input(f):
         tap.ok(code == USAGE and out == "" and len(err.splitlines()) == 1 and said in err,
                "usage: %s: exit 64 and one line" % what, "%r %r %r" % (code, out, err))
     code, _, err = f.tool("--from", "a@b.example", "--zone", f.lab.path("none"))
-    tap.ok(code == DATA and "none: No such file" in err, "a zone that is not there: exit 65", err)
+    tap.ok(code == NOINPUT and "none: No such file" in err, "a zone that is not there: exit 66", err)
     code, _, err = f.tool("--from", "a@b.example", "--zone", f.lab.write("broken-zone", "a.example TXT\n"))
     tap.ok(code == DATA and "line 1" in err, "a zone that is none: exit 65 and its line", err)
     code, _, err = f.tool("--from", "a@b.example", conf=f.lab.write("bad/gatepost.conf", "spf { fial = tag }\n"))
