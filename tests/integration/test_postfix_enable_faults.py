@@ -78,6 +78,7 @@ def unchanged(p, before, name, want, words, *args):
 
 
 def failures(p):
+    drafts = set(glob.glob("/tmp/gatepost-postfix.*"))
     before = p.begin()
     p.chain["dmarc"].stop()
     unchanged(p, before, "a silent daemon", UNAVAILABLE, ["gatepost-dmarc", "nothing was changed"])
@@ -108,7 +109,7 @@ def failures(p):
     os.rename(p.names[0] + ".real", p.names[0])
     code, _, err = tool("postfix", "status", "--config-dir", p.lab.dir, build=BUILD)
     tap.ok(code == UNAVAILABLE and "main.cf" in err, "no Postfix there: exit code 69", "%r %s" % (code, err))
-    tap.equal(glob.glob("/tmp/gatepost-postfix.*"), [], "no draft is left behind")
+    tap.equal(set(glob.glob("/tmp/gatepost-postfix.*")) - drafts, set(), "no draft is left behind")
 
 
 def state_name(etc):
