@@ -357,6 +357,29 @@ make_change(struct change *c)
 	return 0;
 }
 
+/* The files are right; are the sockets in reach? */
+static int
+mend_place(struct change *c)
+{
+	struct ctl_postfix *x = c->x;
+	struct gp_err err;
+	enum gp_rc rc = reach_all(c, &err);
+
+	if (rc == GP_OK && (c->joined || c->mounted)) {
+		x->memory.state = state_after(c);
+		rc = gp_postfix_remember(&x->memory, &err);
+		if (rc == GP_OK)
+			rc = ctl_postfix_reload(x, &err);
+		rc = rc == GP_NONE ? GP_OK : rc;
+	}
+	if (rc != GP_OK)
+		return ctl_fail(ctl_postfix_code(rc),
+		    "enabled already in %s, but %s", x->p.config_dir, err.msg);
+	(void)printf("enabled already in %s: nothing to change\n",
+	    x->p.config_dir);
+	return 0;
+}
+
 static int
 enable(struct change *c)
 {
@@ -381,11 +404,8 @@ enable(struct change *c)
 	if (code != 0)
 		return code;
 	if (!gp_postfix_file_changes(&c->draft.main) &&
-	    !gp_postfix_file_changes(&c->draft.master)) {
-		(void)printf("enabled already in %s: nothing to change\n",
-		    c->x->p.config_dir);
-		return 0;
-	}
+	    !gp_postfix_file_changes(&c->draft.master) && !dry)
+		return mend_place(c);
 	code = ctl_postfix_print_plan(c->x, &c->draft);
 	return code != 0 || dry ? code : make_change(c);
 }

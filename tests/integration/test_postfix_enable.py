@@ -67,6 +67,8 @@ def daemons_gone(p):
     out, _ = p.expect(BROKEN, "a daemon dies: status", "status")
     tap.ok(re.search(r"FAIL .*/dkim/milter.sock .*nobody listens there", out) and "/spf/milter.sock" in out,
            "a daemon dies: status says which", out)
+    _, err = p.expect(UNAVAILABLE, "a daemon dies: enable again", "enable")
+    tap.ok("enabled already" in err and "gatepost-dkim" in err, "a daemon dies: enable says which", err)
     quiet, _ = p.expect(BROKEN, "a daemon dies: status -q", "status", "-q")
     tap.equal(quiet, "", "a daemon dies: status -q says nothing")
     reply, message = p.send()

@@ -126,6 +126,11 @@ def not_root(p):
         tap.ok(done.returncode == NOPERM and "only root" in done.stderr, "not root: %s: exit code 77" % word,
                "%r %s" % (done.returncode, done.stderr))
     tap.equal(p.look(), before, "not root: nothing is changed")
+    for want, word in ((0, "enable"), (DISABLED, "status")):
+        more = ["--dry-run"] if word == "enable" else []
+        done = subprocess.run([*words, word, *more, "--config-dir", p.etc], capture_output=True, text=True, timeout=30,
+                              user="nobody", group="nogroup", extra_groups=[], stdin=subprocess.DEVNULL)
+        tap.equal((done.returncode, done.stderr), (want, ""), "not root: to look is allowed: " + word)
 
 
 def chrooted(p):
