@@ -31,7 +31,8 @@ enum gp_dns_type {
 };
 
 struct gp_dns_rr {
-	struct gp_str text;  /* TXT: strings joined, any bytes, NUL behind;
+	struct gp_str
+	    text;            /* TXT: strings joined, any bytes, NUL behind;
 	                      * MX, NS, PTR: the name as a C string in presentation
 	                      * form, no final dot ("" is the root) */
 	struct gp_ip ip;     /* A, AAAA: as on the wire (AAAA not unmapped) */
