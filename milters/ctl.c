@@ -114,6 +114,7 @@ complete(int argc, char **argv)
 static bool
 wants_colour(const char *when)
 {
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
 	const char *no = getenv("NO_COLOR");
 
 	if (strcmp(when, "auto") != 0)

@@ -24,7 +24,7 @@ static bool
 read_service(struct gp_arena *arena, struct gp_str line,
     struct gp_postfix_service *out)
 {
-	struct gp_str word[8];
+	struct gp_str word[8] = { { .p = NULL } };
 
 	if (gp_str_find(line, '\0') < line.n)
 		return false;
