@@ -159,7 +159,6 @@ $(O)/fuzz/bin/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libgatepost.a
 	$(Q)$(CLANG) $(SAN) -fsanitize=fuzzer,address,undefined -o $@ \
 	    $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
-.SECONDARY: $(BENCHES:%=$(O)/obj/tests/bench/%.o)
 $(O)/bench/%: $(O)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(O)/obj/%.o) \
     $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)

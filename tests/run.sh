@@ -4,8 +4,7 @@
 #
 #   O      the build (default build); `make all asan` has filled it
 #   LIMIT  seconds that one program may take (default 300)
-#   JOBS   programs at once, but for protocol/ and integration/, which go
-#          one by one (default 2)
+#   JOBS   programs at once (default 2)
 #
 # One line a program; what a failed one said; every skipped test with its
 # reason; and last "N passed, N failed, N skipped".  A program that crashes,
@@ -172,7 +171,7 @@ for file in tests/protocol/test_*.sh tests/protocol/test_*.py \
 	if [[ $name == integration/* && $(id -u) -ne 0 ]]; then
 		not_run "$name" S "needs root"
 	else
-		beside 1 script "$name" "$file"
+		beside "$JOBS" script "$name" "$file"
 	fi
 done
 wait

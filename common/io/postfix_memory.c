@@ -91,8 +91,8 @@ enum gp_rc
 gp_postfix_memory_hold(struct gp_postfix_memory *m, struct gp_err *err)
 {
 	if (mkdir(m->folder, 0755) != 0 && errno != EEXIST)
-		return gp_fail(err, GP_PERM, "%s: can not make it: %m",
-		    m->folder);
+		return gp_fail(err, errno == ENOENT ? GP_NONE : GP_PERM,
+		    "%s: can not make it: %m", m->folder);
 	if (check_folder(m->folder, err) != GP_OK)
 		return GP_PERM;
 	m->lock = open(m->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

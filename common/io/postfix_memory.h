@@ -30,7 +30,8 @@ gp_postfix_recall(struct gp_arena *arena, const char *state_dir,
 void gp_postfix_memory_close(struct gp_postfix_memory *m);
 
 /* gp_postfix_memory_hold - make the folder, and read again: from now on nobody
- * else changes an instance.  GP_TEMP: somebody does just now. */
+ * else changes an instance.  GP_NONE: there is no state directory; GP_TEMP:
+ * somebody changes one just now. */
 GP_MUST_USE enum gp_rc
 gp_postfix_memory_hold(struct gp_postfix_memory *m, struct gp_err *err);
 

@@ -129,7 +129,8 @@ disable(struct undo *u)
 		    x->p.config_dir);
 	if (!dry)
 		rc = gp_postfix_memory_hold(&x->memory, &err);
-	if (rc != GP_OK)
+	/* what was never remembered can be taken back all the same */
+	if (rc != GP_OK && rc != GP_NONE)
 		return ctl_fail(rc == GP_TEMP ? EX_TEMPFAIL : EX_NOPERM, "%s",
 		    err.msg);
 	rc = make_draft(u, &err);

@@ -63,7 +63,9 @@ def forgotten(p):
     p.expect(0, "nothing remembered: status", "status")
     out, _ = p.expect(0, "nothing remembered: enable twice", "enable")
     tap.ok("nothing to change" in out, "nothing remembered: nothing to change", out)
-    p.expect(0, "nothing remembered: disable", "disable")
+    shutil.rmtree(p.state)
+    p.expect(0, "no state directory: disable", "disable")
+    os.mkdir(p.state)
     tap.ok("gatepost_" not in "".join(p.files()) and "smtpd_milters = unix:%s\n" % p.foreign.socket in p.files()[0],
            "nothing remembered: ours goes, theirs stays", "\n".join(p.files()))
 

@@ -26,13 +26,23 @@ class LabError(Exception):
 
 
 # The system may give a port that was let go a second time, and two services of
-# one lab on it would be one: none is handed out twice.
-_handed_out = set()
+# one lab or of two on it would be one.  So each port that was handed out is held
+# by a name, which all programs of this host see, as long as its program runs.
+_handed_out = []
+
+
+def _reserve(port):
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind("\0gatepost-lab-port-%d" % port)
+    except OSError:
+        name.close()
+        return False
+    _handed_out.append(name)
+    return True
 
 
 def _is_free(port, udp_too):
-    if port in _handed_out:
-        return False
     if not udp_too:
         return True
     with socket.socket(type=socket.SOCK_DGRAM) as udp:
@@ -49,8 +59,7 @@ def free_port(udp_too=False):
         with socket.socket() as tcp:
             tcp.bind(("127.0.0.1", 0))
             port = tcp.getsockname()[1]
-            if _is_free(port, udp_too):
-                _handed_out.add(port)
+            if _is_free(port, udp_too) and _reserve(port):
                 return port
     raise LabError("no free loopback port")
 
