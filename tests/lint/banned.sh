@@ -43,6 +43,8 @@ findings() {
 		case $file in
 		common/core/* | milters/*) conditional "$file" ;;
 		esac
+		report 'GP_STR_ARG evaluates its argument more than once' \
+			'GP_STR_ARG\(gp_str_split' "$file"
 		awk -f "$here/strip.awk" "$file" | awk -v file="$file" \
 			-v lines=60 -v params=6 -v nest=3 -f "$here/shape.awk"
 		lines=$(wc -l <"$file")

@@ -169,6 +169,10 @@ printf 'void\nf(void)\n{\n\tfree(p);\n}\n' | plant milters/a.c
 finds "free() in a milter is found" banned.sh 'milters/a.c:4: free'
 
 fresh
+printf 'void\nf(void)\n{\n\tp(GP_STR_ARG(gp_str_split(&r)));\n}\n' | plant common/io/a.c
+finds "a word split off several times is found" banned.sh 'a.c:4: GP_STR_ARG'
+
+fresh
 printf '#ifdef HAVE_IT\n#endif\n' | plant milters/a.c
 finds "#ifdef in a milter is found" banned.sh 'a.c:1: conditional'
 fresh
