@@ -183,7 +183,9 @@ tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
     test_crypto% test_key_cache% test_dkim_check% test_dkim_keys% \
     test_dkim_libopendkim% test_dkim_signer% test_record_store% \
     test_dmarc_records test_store% test_providers,$(UNIT)))
-	$(Q)set -e; for t in $^; do echo "  TSAN   $$t"; $$t; done
+	$(Q)printf '%s\n' $^ | xargs -P $$(nproc) -I PROGRAM sh -c \
+	    'PROGRAM >PROGRAM.log 2>&1 && echo "  TSAN   PROGRAM" || \
+	    { cat PROGRAM.log; echo "FAIL PROGRAM"; exit 255; }'
 
 demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory all
