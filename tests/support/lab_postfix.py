@@ -1,8 +1,8 @@
 """lab_postfix - a private Postfix: own configuration, queue, data and log,
 loopback only, nothing of /etc/postfix is read or written.
 
-It takes mail for every domain and relays it to a sink; XCLIENT is allowed,
-so that a test is any client it likes to be.  Needs root, as master(8) does.
+What lab_mta says of an MTA, and XCLIENT is allowed, so that a test is any
+client it likes to be.  Needs root, as master(8) does.
 
 With `login`, a second port takes mail only from clients that log in, and what
 comes in by it or by sendmail(1) goes on to the first port by SMTP, from
@@ -18,6 +18,9 @@ import signal
 import subprocess
 
 import lab_base
+import lab_mta
+import lab_sasl
+import lab_smtp
 
 POSTCONF = shutil.which("postconf", path="/usr/sbin:/usr/local/sbin")
 
@@ -106,8 +109,7 @@ onward    unix  - - n - - smtp
   -o myhostname={host}
   -o smtp_bind_address={address}
 """
-# what is submitted comes to the MX from here
-ONWARD = "127.0.0.25"
+ONWARD = lab_mta.Mta.ONWARD
 QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold",
           "incoming", "private", "saved", "trace")
 
@@ -121,18 +123,25 @@ def why_not():
     return None
 
 
-class Postfix:
-    """`milter` as in smtpd_milters.  `other` is the same for a second port,
-    `other_port`, by which the same Postfix takes mail through that one;
-    `chains` are more of them, by name, and `chain_ports` their ports, where
-    nothing is added to a header, as for a stranger who is no XCLIENT.
-    `login` is the socket that knows the passwords (lab_sasl); with it there is
-    `submit_port`, of the host `submit_host`.  `main` and `services` are lines
-    more for main.cf and master.cf."""
+class Postfix(lab_mta.Mta):
+    """lab_mta.Mta, with more for the tests that are Postfix's alone: `login` may
+    be the path of a lab_sasl.Passwords, `submit_host` is the name of the host
+    of `submit_port`, `main` and `services` are lines more for main.cf and
+    master.cf.  On the ports of `chains` nothing is added to a header, as for a
+    stranger who is no XCLIENT."""
+
+    NAME = "Postfix"
+
+    @staticmethod
+    def why_not():
+        return why_not()
 
     def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None, login=None,
                  submit_host="submit.lab.example", chains=None, main="", services=""):
         self.main, self.services = main, services
+        self.passwords = login if isinstance(login, dict) else {}
+        if self.passwords:
+            login = lab_sasl.Passwords(lab, login).path
         self.dir = lab.path("postfix")
         self.etc = os.path.join(self.dir, "etc")
         self.port = lab_base.free_port()
@@ -199,6 +208,23 @@ class Postfix:
                                     % (done.stderr, self.log()))
         lab_base.wait_until(lambda: lab_base.port_open(self.port), 10, "smtpd listens")
 
+    def client(self, address, login=None, port=None, helo="client.example"):
+        s = lab_smtp.Client(port or self.port)
+        s.command("EHLO lab")
+        taken = s.xclient(address, login=login)
+        if taken.code != 220:
+            raise lab_base.LabError("XCLIENT %s: %r" % (address, taken))
+        s.command("EHLO " + helo)
+        return s
+
+    def submission(self, login):
+        s = lab_smtp.Client(self.submit_port)
+        s.command("EHLO client.example")
+        taken = s.command(lab_sasl.plain(login, self.passwords[login]))
+        if not taken.good:
+            raise lab_base.LabError("login %s: %r" % (login, taken))
+        return s
+
     def log(self):
         try:
             with open(os.path.join(self.dir, "mail.log"), encoding="utf-8",
@@ -207,19 +233,18 @@ class Postfix:
         except FileNotFoundError:
             return ""
 
+    def trouble(self, since=0):
+        return milter_trouble(self.log()[since:])
+
     def queue(self):
-        """[{"queue_name": ..., "queue_id": ...}] of everything in the queue."""
         out = self._run(os.path.join(self.commands, "postqueue"), "-c", self.etc, "-j")
         return [json.loads(line) for line in out.stdout.splitlines()]
 
     def release(self, queue_id):
-        """Out of the hold queue."""
         self._run(os.path.join(self.commands, "postsuper"), "-c", self.etc, "-H", queue_id)
         self._run(os.path.join(self.commands, "postqueue"), "-c", self.etc, "-f")
 
     def sendmail(self, sender, rcpts, message):
-        """Submit as a local program does, not by SMTP; with no recipients, to
-        those of the header."""
         to = ["--", *rcpts] if rcpts else ["-t"]
         return self._run("/usr/sbin/sendmail", "-C", self.etc, "-i", "-f", sender, *to,
                          input=message, timeout=30)
