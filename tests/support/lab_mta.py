@@ -21,6 +21,7 @@ class Mta:
     """
 
     NAME = ""           # as the report of a test calls it
+    GROUP = None        # that of a socket's folder, for an MTA that is not root
     ONWARD = "127.0.0.25"
 
     # -- traits: what the table in gatepost-sendmail(7) says ---------------
@@ -40,7 +41,8 @@ class Mta:
         raise NotImplementedError
 
     def submission(self, login):
-        """One on `submit_port` that has logged in with its password."""
+        """One on `submit_port` that has logged in with its password; a
+        ConnectionError when the MTA does not let it, as when a filter is gone."""
         raise NotImplementedError
 
     def sendmail(self, sender, rcpts, message):

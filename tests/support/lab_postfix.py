@@ -131,6 +131,7 @@ class Postfix(lab_mta.Mta):
     stranger who is no XCLIENT."""
 
     NAME = "Postfix"
+    GROUP = "postfix"
 
     @staticmethod
     def why_not():
@@ -222,7 +223,7 @@ class Postfix(lab_mta.Mta):
         s.command("EHLO client.example")
         taken = s.command(lab_sasl.plain(login, self.passwords[login]))
         if not taken.good:
-            raise lab_base.LabError("login %s: %r" % (login, taken))
+            raise ConnectionError("login %s: %r" % (login, taken))
         return s
 
     def log(self):
