@@ -13,11 +13,13 @@ class Mta:
     """An MTA that takes mail for every domain and relays it to a sink.
 
     Its constructor takes (lab, sink_port, milter, host, other=None, login=None,
-    chains=None): `milter` is a list of filters in Postfix's way of writing,
+    chains=None, transports=None): `milter` is a list of filters in Postfix's way of writing,
     "unix:PATH, inet:HOST:PORT", asked on `port`; `other` the same for a second
     port, `chains` for more of them by name; `login` is {login: password} of
     those who may submit on `submit_port`, whence their mail goes on to `port`
-    from the address ONWARD, as it comes to a receiver's MX.
+    from the address ONWARD, as it comes to a receiver's MX.  `transports` is
+    {domain: name}: mail to this domain goes to the sink by a way of its own,
+    which {rcpt_mailer} calls by this name.
     """
 
     NAME = ""           # as the report of a test calls it
@@ -26,6 +28,15 @@ class Mta:
 
     # -- traits: what the table in gatepost-sendmail(7) says ---------------
     # (each with a comment that says what true means)
+
+    # None: a filter is told that what sendmail(1) submits is local, and what it
+    # says to a recipient nobody hears, so it judges the message as a whole.
+    # Else such mail comes by SMTP from this address, out of a queue of its own.
+    LOCAL_CLIENT = None
+    # the header of a message that the MTA takes up to its end and then refuses
+    # by itself, and the code it refuses it with
+    REFUSED = ""
+    REFUSED_CODE = 0
 
     port = other_port = submit_port = None
     chain_ports = {}
@@ -56,6 +67,11 @@ class Mta:
 
     def trouble(self, since=0):
         """Lines of log()[since:] that complain of a filter."""
+        raise NotImplementedError
+
+    def refusals(self, since=0):
+        """What log()[since:] says that a filter refused: [("rcpt" or "message",
+        line)], of a recipient or at the end."""
         raise NotImplementedError
 
     def queue(self):

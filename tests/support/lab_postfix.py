@@ -132,14 +132,18 @@ class Postfix(lab_mta.Mta):
 
     NAME = "Postfix"
     GROUP = "postfix"
+    REFUSED = "Received: from a by b\n" * 60
+    REFUSED_CODE = 554
 
     @staticmethod
     def why_not():
         return why_not()
 
     def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None, login=None,
-                 submit_host="submit.lab.example", chains=None, main="", services=""):
+                 submit_host="submit.lab.example", chains=None, main="", services="", transports=None):
         self.main, self.services = main, services
+        if transports:
+            self._transports(transports, sink_port)
         self.passwords = login if isinstance(login, dict) else {}
         if self.passwords:
             login = lab_sasl.Passwords(lab, login).path
@@ -156,6 +160,11 @@ class Postfix(lab_mta.Mta):
         self.pid = None
         lab.own(self)
         self._start()
+
+    def _transports(self, transports, sink_port):
+        table = ", ".join("{%s=%s:[127.0.0.1]:%d}" % (d, n, sink_port) for d, n in transports.items())
+        self.main += "transport_maps = inline:{ %s }\n" % table
+        self.services += "".join("%s unix - - n - - smtp\n" % n for n in transports.values())
 
     def _services(self, other, login, submit_host):
         onward = "\n  -o content_filter=onward:[127.0.0.1]:%d" % self.port if login else ""
@@ -236,6 +245,10 @@ class Postfix(lab_mta.Mta):
 
     def trouble(self, since=0):
         return milter_trouble(self.log()[since:])
+
+    def refusals(self, since=0):
+        told = re.findall(r"milter-reject: (\S+) (.*)", self.log()[since:])
+        return [("message" if stage == "END-OF-MESSAGE" else stage.lower(), text) for stage, text in told]
 
     def queue(self):
         out = self._run(os.path.join(self.commands, "postqueue"), "-c", self.etc, "-j")
