@@ -115,7 +115,7 @@ main(int argc, char **argv)
 	    at.ip.family == GP_IP_V4 ? "gatepost-exporter: ready on %s:%u\n"
 				     : "gatepost-exporter: ready on [%s]:%u\n",
 	    gp_ip_format(&at.ip, ip), (unsigned)gp_http_port(http));
-	gp_daemon_notify("READY=1");
+	gp_daemon_notify("READY=1\nSTATUS=answers scrapes");
 	wait_for_end();
 	gp_daemon_notify("STOPPING=1");
 	gp_http_close(http);

@@ -33,6 +33,9 @@
 /* A reply is written after its callback has returned; so much later it is. */
 #define QUIET_MS 100
 
+/* What systemctl status shows is so old at most. */
+#define PULSE_MS 30000
+
 /* Also called by the signal handler: only what is allowed there. */
 static void
 wake(atomic_bool *what)
@@ -124,7 +127,7 @@ stop(struct gp_service *service)
 	const char *path = gp_options_socket_path(gp_service_socket(service));
 	pthread_t stopper;
 
-	gp_daemon_notify("STOPPING=1");
+	gp_service_stopping(service);
 	if (pthread_create(&stopper, NULL, run_stop, NULL) == 0)
 		(void)pthread_detach(stopper);
 	if (!wait_quiet(path, FINISH_MS)) {
@@ -167,7 +170,8 @@ serve(struct gp_service *service)
 		uint64_t count;
 		ssize_t n;
 
-		(void)poll(&wait, 1, -1);
+		if (poll(&wait, 1, PULSE_MS) == 0)
+			gp_service_pulse(service);
 		n = read(gp_glue()->wake_fd, &count, sizeof(count));
 		(void)n; /* EAGAIN: a signal only interrupted the wait */
 		if (atomic_exchange(&gp_glue()->reload_wanted, false)) {

@@ -1,21 +1,17 @@
 /* See service.h. */
-#include "mta/service.h"
+#include "mta/service_private.h"
 
 #include "base/xalloc.h"
 #include "io/clock.h"
-#include "io/control.h"
 #include "io/daemon.h"
-#include "io/fleet.h"
 #include "io/log.h"
 #include "io/policy_file.h"
-#include "mta/service_status.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -34,24 +30,6 @@ struct world {
 	struct gp_config *config;
 	struct shared_dns *dns;
 	void (*close)(void *own); /* of env.own; NULL: there is none */
-};
-
-struct gp_service {
-	struct gp_app app;
-	const struct gp_options *options;
-	char *socket;
-	char *seal_key; /* path of the key that is in force */
-	int lock_fd;
-	int64_t started_us;
-	struct gp_control *control;
-	struct gp_control *stats; /* what everybody in our group may ask */
-
-	pthread_mutex_t reloading; /* one reload at a time */
-	pthread_mutex_t lock;      /* guards what follows */
-	struct world *world;
-	char *last_problems; /* of the last reload, NULL when it was good */
-	int64_t policy_us;   /* since when this policy is in force */
-	int64_t reload_us;   /* the last one; 0: there was none */
 };
 
 /* -- policy and resolver as one counted whole -------------------------- */
@@ -176,18 +154,17 @@ remember_outcome(struct gp_service *s, const char *problems)
 	free(s->last_problems);
 	s->last_problems = problems == NULL ? NULL : gp_xstrdup(problems);
 	s->reload_us = gp_clock_us();
-	if (problems == NULL)
+	if (problems == NULL) {
 		s->policy_us = s->reload_us;
+		s->policy_wall_s = gp_clock_wall_s();
+	}
 	(void)pthread_mutex_unlock(&s->lock);
 	gp_metrics_add(s->app.metrics, GP_M_RELOADS, problems != NULL, 1);
 	gp_metrics_set(s->app.metrics, GP_M_RELOAD_GOOD, 0, problems == NULL);
 	if (problems == NULL)
 		gp_metrics_set(s->app.metrics, GP_M_RELOAD_TIME, 0,
 		    gp_clock_wall_s());
-	gp_daemon_notify(
-	    problems == NULL
-		? "READY=1\nSTATUS=policy in force"
-		: "READY=1\nSTATUS=last reload failed, the old policy stays");
+	gp_service_tell(s, "READY=1");
 }
 
 static void
@@ -226,6 +203,17 @@ note_restart(const struct gp_service *s, const struct gp_config *config,
 	}
 }
 
+/* systemd 253 and later compare the time with that of their request. */
+static void
+tell_reloading(struct gp_service *s)
+{
+	char state[64];
+
+	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	    (long long)gp_clock_us());
+	gp_service_tell(s, state);
+}
+
 static bool
 reload(struct gp_service *s, struct gp_buf *out)
 {
@@ -235,7 +223,7 @@ reload(struct gp_service *s, struct gp_buf *out)
 	struct world *old;
 	bool ok = false;
 
-	gp_daemon_notify("RELOADING=1");
+	tell_reloading(s);
 	gp_problems_init(&problems);
 	if (gp_policy_load(s->options->config, &config, &problems) != GP_OK ||
 	    world_new(s, config, s->world, &fresh, &problems) != GP_OK) {
@@ -266,89 +254,6 @@ gp_service_reload(struct gp_service *s, struct gp_buf *out)
 	ok = reload(s, out);
 	(void)pthread_mutex_unlock(&s->reloading);
 	return ok;
-}
-
-/* -- the control socket ------------------------------------------------ */
-
-static void
-status(struct gp_service *s, struct gp_buf *out)
-{
-	struct gp_env *env = gp_service_take(s);
-	struct gp_status now = { .program = s->options->program,
-		.name = s->app.milter->name,
-		.socket = s->socket,
-		.config = s->options->config,
-		.seal_key = s->seal_key,
-		.policy = gp_config_id(env->config),
-		.metrics = s->app.metrics,
-		.started_us = s->started_us };
-
-	gp_service_release(env);
-	(void)pthread_mutex_lock(&s->lock);
-	now.policy_us = s->policy_us;
-	now.reload_us = s->reload_us;
-	now.problems = s->last_problems;
-	gp_status_format(&now, out);
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-static void
-stats(struct gp_service *s, struct gp_buf *out)
-{
-	gp_metrics_set(s->app.metrics, GP_M_LOG_LOST, 0,
-	    (int64_t)gp_log_lost());
-	gp_metrics_format(s->app.metrics, out);
-}
-
-static bool
-ask_milter(struct gp_service *s, struct gp_str request, struct gp_buf *out)
-{
-	struct gp_env *env = gp_service_take(s);
-	bool ok = s->app.milter->on_request(env->own, request, out);
-
-	gp_service_release(env);
-	return ok;
-}
-
-static bool
-on_request(void *arg, struct gp_str request, struct gp_buf *out)
-{
-	struct gp_service *s = arg;
-
-	if (gp_str_eq(request, GP_STR("ping"))) {
-		gp_buf_adds(out, "pong\n");
-	} else if (gp_str_eq(request, GP_STR("status"))) {
-		status(s, out);
-	} else if (gp_str_eq(request, GP_STR("stats"))) {
-		stats(s, out);
-	} else if (gp_str_eq(request, GP_STR("reload"))) {
-		return gp_service_reload(s, out);
-	} else if (s->app.milter->on_request != NULL) {
-		return ask_milter(s, request, out);
-	} else {
-		gp_buf_adds(out,
-		    "unknown request; known: ping status stats reload"
-		    " tail\n");
-		return false;
-	}
-	return true;
-}
-
-/* Numbers, and nothing that was sent or configured. */
-static bool
-on_stats_request(void *arg, struct gp_str request, struct gp_buf *out)
-{
-	struct gp_service *s = arg;
-
-	if (gp_str_eq(request, GP_STR("ping"))) {
-		gp_buf_adds(out, "pong\n");
-	} else if (gp_str_eq(request, GP_STR("stats"))) {
-		stats(s, out);
-	} else {
-		gp_buf_adds(out, "unknown request; known: ping stats\n");
-		return false;
-	}
-	return true;
 }
 
 /* -- start and stop ---------------------------------------------------- */
@@ -446,32 +351,6 @@ settle(struct gp_service *s)
 }
 
 static int
-open_controls(struct gp_service *s, const struct gp_options *o)
-{
-	char control[512];
-	char stats_path[512];
-	const struct gp_control_options all = { .path = control,
-		.mode = S_IRUSR | S_IWUSR,
-		.fn = on_request,
-		.arg = s,
-		.tail = s->app.tail };
-	const struct gp_control_options some = { .path = stats_path,
-		.mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP,
-		.fn = on_stats_request,
-		.arg = s };
-	struct gp_err err;
-
-	(void)snprintf(control, sizeof(control), "%s/" GP_FLEET_CONTROL,
-	    o->runtime_dir);
-	(void)snprintf(stats_path, sizeof(stats_path), "%s/" GP_FLEET_STATS,
-	    o->runtime_dir);
-	if (gp_control_open(&all, &s->control, &err) != GP_OK ||
-	    gp_control_open(&some, &s->stats, &err) != GP_OK)
-		return say(o, EX_CONFIG, err.msg);
-	return 0;
-}
-
-static int
 open_parts(struct gp_service *s, struct gp_config *config)
 {
 	const struct gp_globals *g = gp_config_globals(config);
@@ -495,7 +374,7 @@ open_parts(struct gp_service *s, struct gp_config *config)
 	gp_problems_clear(&problems);
 	if (rc != GP_OK)
 		return EX_CONFIG;
-	return open_controls(s, o);
+	return gp_service_controls_open(s);
 }
 
 int
@@ -511,8 +390,10 @@ gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
 	s->app.milter = milter;
 	s->started_us = gp_clock_us();
 	s->policy_us = s->started_us;
+	s->policy_wall_s = gp_clock_wall_s();
 	(void)pthread_mutex_init(&s->lock, NULL);
 	(void)pthread_mutex_init(&s->reloading, NULL);
+	(void)pthread_mutex_init(&s->telling, NULL);
 	gp_service_host(s->app.host);
 	code = load(o, &config);
 	if (code != 0)
@@ -572,7 +453,19 @@ gp_service_ready(struct gp_service *s)
 		(void)fprintf(stderr, "%s: ready on %s\n", s->options->program,
 		    s->socket);
 	gp_daemon_ready();
-	gp_daemon_notify("READY=1\nSTATUS=policy in force");
+	gp_service_tell(s, "READY=1");
+}
+
+void
+gp_service_stopping(struct gp_service *s)
+{
+	gp_service_tell(s, "STOPPING=1");
+}
+
+void
+gp_service_pulse(struct gp_service *s)
+{
+	gp_service_tell(s, "");
 }
 
 void

@@ -55,6 +55,13 @@ void gp_service_release(struct gp_env *env);
  */
 bool gp_service_reload(struct gp_service *s, struct gp_buf *out);
 
+/* gp_service_pulse - from time to time: what has changed, such as the number
+ * of sessions, stands in the status that systemd shows. */
+void gp_service_pulse(struct gp_service *s);
+
+/* gp_service_stopping - the end has begun: systemd is told. */
+void gp_service_stopping(struct gp_service *s);
+
 /* gp_service_cancel - stopping: DNS look-ups under way end at once. */
 void gp_service_cancel(struct gp_service *s);
 

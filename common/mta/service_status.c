@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static long long
@@ -74,4 +75,79 @@ gp_status_format(const struct gp_status *s, struct gp_buf *out)
 	if (strcmp(s->name, "rate") == 0)
 		add_store(m, out);
 	add_reload(s, out);
+}
+
+/* -- one line for systemd ---------------------------------------------- */
+
+#define PROBLEM_MAX 240 /* octets of a problem */
+
+/* "2026-11-22 17:40:00 UTC" */
+static void
+add_time(struct gp_buf *out, int64_t wall_s)
+{
+	const time_t at = (time_t)wall_s;
+	struct tm tm = { 0 };
+	char text[32] = "";
+
+	(void)gmtime_r(&at, &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	gp_buf_adds(out, text);
+}
+
+/* Whatever a file may hold that was complained of. */
+static void
+add_printable(struct gp_buf *out, struct gp_str s)
+{
+	for (size_t i = 0; i < s.n && i < PROBLEM_MAX; i++)
+		gp_buf_addc(out, gp_is_print(s.p[i]) ? s.p[i] : '?');
+	if (s.n > PROBLEM_MAX)
+		gp_buf_adds(out, "...");
+}
+
+static void
+add_first_problem(const struct gp_status *s, struct gp_buf *out)
+{
+	struct gp_str rest = gp_str(s->problems);
+
+	gp_buf_adds(out, "the last reload failed: ");
+	add_printable(out, gp_str_split(&rest, '\n'));
+	gp_buf_adds(out, "; still in force: ");
+}
+
+static void
+add_count(struct gp_buf *out, long long n, const char *what)
+{
+	gp_buf_addf(out, "%lld %s%s", n, what, n == 1 ? "" : "s");
+}
+
+static void
+add_key_count(const struct gp_metrics *m, struct gp_buf *out)
+{
+	long long n = 0;
+
+	for (unsigned i = 0; i < 2; i++) /* those that sign, or soon will */
+		n += (long long)gp_metrics_get(m, GP_M_DKIM_KEYS, i);
+	gp_buf_adds(out, ", ");
+	if (n == 0)
+		gp_buf_adds(out, "no keys: verifies only");
+	else
+		add_count(out, n, "key");
+}
+
+void
+gp_status_line(const struct gp_status *s, struct gp_buf *out)
+{
+	if (s->problems != NULL)
+		add_first_problem(s, out);
+	gp_buf_adds(out, "policy of ");
+	add_time(out, s->policy_wall_s);
+	gp_buf_adds(out, ", ");
+	add_count(out, (long long)s->domains, "domain");
+	if (strcmp(s->name, "dkim") == 0)
+		add_key_count(s->metrics, out);
+	gp_buf_adds(out, "; ");
+	add_count(out,
+	    (long long)gp_metrics_get(s->metrics, GP_M_SESSIONS_OPEN, 0),
+	    "session");
+	gp_buf_adds(out, " open");
 }

@@ -191,10 +191,11 @@ def starts(fleet, exporter):
         s.bind(notify)
         s.settimeout(20)
         one = lab_base.Process([program, "--listen", "127.0.0.1:0", "--runtime-dir", fleet.run], env=dict(os.environ, NOTIFY_SOCKET=notify))
-        tap.equal(s.recv(100), b"READY=1", "start: it tells systemd")
+        tap.equal(s.recv(100), b"READY=1\nSTATUS=answers scrapes", "start: it tells systemd")
         began = time.monotonic()
         tap.equal(one.stop(), 0, "SIGTERM: exit 0")
         tap.ok(time.monotonic() - began < 5, "SIGTERM: at once")
+        tap.equal(s.recv(100), b"STOPPING=1", "SIGTERM: it tells systemd")
 
 
 NAME = re.compile(r"\bgatepost_[a-z0-9_]+")

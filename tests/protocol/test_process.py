@@ -341,25 +341,6 @@ def stubborn(lab):
            repr(answer))
 
 
-def ready(lab):
-    """What systemd is told: READY, RELOADING, and the end."""
-    path = lab.path("notify.sock")
-    heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    heard.bind(path)
-    heard.settimeout(10)
-    f = Fixture(lab, "ready")
-    f.daemon.stop()
-    f.daemon.env["NOTIFY_SOCKET"] = path
-    f.daemon.start()
-    tap.match(b"READY=1".decode(), heard.recv(4096).decode(), "sd_notify: READY=1 at start")
-    f.daemon.reload()
-    words = heard.recv(4096).decode() + heard.recv(4096).decode()
-    tap.match("RELOADING=1", words, "sd_notify: RELOADING=1")
-    tap.match("READY=1", words, "sd_notify: READY=1 after the reload")
-    tap.equal(f.daemon.stop(), 0, "sd_notify: ends with 0")
-    heard.close()
-
-
 def nobody(lab):
     if os.geteuid() != 0:
         raise lab_tap.Skip("we are no root already; every other test shows it")
@@ -412,7 +393,7 @@ def memory(lab):
 def main():
     with lab_base.Lab("process") as lab:
         for test in (command_line, check, bad_start, sockets, inet, reload, ending, stubborn,
-                     ready, memory, nobody):
+                     memory, nobody):
             tap.run(test.__name__, test, lab)
     tap.done()
 
