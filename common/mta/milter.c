@@ -149,8 +149,8 @@ ask_for_macros(SMFICTX *ctx)
 	} wanted[] = {
 		{ SMFIM_CONNECT, "j {daemon_name} {client_port}" },
 		{ SMFIM_HELO, "j" },
-		{ SMFIM_ENVFROM, "i {auth_authen} {verify}" },
-		{ SMFIM_ENVRCPT, "i {rcpt_mailer}" },
+		{ SMFIM_ENVFROM, "i {auth_authen} {verify} {mail_addr}" },
+		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_addr}" },
 		{ SMFIM_DATA, "i" },
 		{ SMFIM_EOH, "i" },
 		{ SMFIM_EOM, "i" },
@@ -252,6 +252,7 @@ on_mail(SMFICTX *ctx, char **argv)
 	const char *verify = macro(ctx, "{verify}");
 
 	if (s != NULL) {
+		gp_session_reading(s, macro(ctx, "{mail_addr}"));
 		gp_session_mail(s, argv[0] == NULL ? "" : argv[0],
 		    macro(ctx, "{auth_authen}"),
 		    verify != NULL && strcmp(verify, "OK") == 0);
@@ -271,6 +272,7 @@ on_rcpt(SMFICTX *ctx, char **argv)
 	if (s != NULL) {
 		gp_session_queue_id(s, macro(ctx, "i"));
 		gp_session_transport(s, macro(ctx, "{rcpt_mailer}"));
+		gp_session_reading(s, macro(ctx, "{rcpt_addr}"));
 		v = gp_session_rcpt(s, argv[0] == NULL ? "" : argv[0]);
 	}
 	if (mute)

@@ -177,6 +177,26 @@ end_lookups(struct gp_msg *m)
 	m->dns.memo = NULL;
 }
 
+/* Who gets the mail is what the MTA makes of an address that we can not read;
+ * out->raw stays what was said. */
+static bool
+read_path(struct gp_str raw, bool is_rcpt, const char *reading,
+    struct gp_arena *arena, struct gp_addr *out)
+{
+	struct gp_addr other;
+
+	if (gp_addr_parse(raw, is_rcpt, arena, out, NULL) == GP_OK)
+		return true;
+	if (reading == NULL ||
+	    gp_addr_parse(gp_str(reading), false, arena, &other, NULL) !=
+		GP_OK ||
+	    other.domain == NULL)
+		return false;
+	other.raw = out->raw;
+	*out = other;
+	return true;
+}
+
 void
 gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
     bool verified_cert)
@@ -184,6 +204,7 @@ gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
 	const unsigned states = ~(1U << START | 1U << BROKEN);
 	const struct gp_milter *milter = s->app->milter;
 	const struct gp_globals *g = gp_config_globals(s->env->config);
+	const char *reading = s->priv->reading;
 	struct gp_msg *m = &s->priv->msg;
 
 	if (!expect(s, states, "MAIL") ||
@@ -194,8 +215,8 @@ gp_session_mail(struct gp_session *s, const char *arg, const char *auth_login,
 	m->arena = s->priv->msg_arena;
 	m->state = gp_arena_alloc(m->arena, milter->state_size);
 	m->queue_id = "";
-	m->sender_readable = gp_addr_parse(gp_str(arg), false, m->arena,
-				 &m->sender, NULL) == GP_OK;
+	m->sender_readable =
+	    read_path(gp_str(arg), false, reading, m->arena, &m->sender);
 	m->dns = (struct gp_dns_scope){ .dns = s->env->dns,
 		.deadline_us = gp_clock_us(),
 		.budget = g->resolver.max_queries };
@@ -281,7 +302,7 @@ read_rcpt(struct gp_msg *m, struct gp_addr *rcpt)
 	const struct gp_str raw = rcpt->raw;
 
 	if (m->recipients < GP_RCPTS_MAX &&
-	    gp_addr_parse(raw, true, m->arena, rcpt, NULL) == GP_OK)
+	    read_path(raw, true, m->session->priv->reading, m->arena, rcpt))
 		return;
 	*rcpt = (struct gp_addr){ .raw = raw };
 }
@@ -297,6 +318,14 @@ note_rcpt(struct gp_msg *m, struct gp_addr *rcpt)
 	milter->on_rcpt_noted(m, rcpt);
 }
 
+/* What the MTA said of the recipient that has been. */
+static void
+forget_hints(struct gp_session *s)
+{
+	s->msg->transport = NULL;
+	s->priv->reading = NULL;
+}
+
 struct gp_verdict
 gp_session_rcpt(struct gp_session *s, const char *arg)
 {
@@ -309,7 +338,7 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 		return broken_verdict(s);
 	if (milter->on_rcpt == NULL) {
 		note_rcpt(s->msg, &rcpt);
-		s->msg->transport = NULL;
+		forget_hints(s);
 		s->msg->recipients++;
 		return v; /* nobody hears it */
 	}
@@ -323,7 +352,7 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 		v = milter->on_rcpt(s->msg, &rcpt);
 		end_lookups(s->msg);
 	}
-	s->msg->transport = NULL;
+	forget_hints(s);
 	note_monitored(s, &v);
 	count_action(s, &v);
 	if (v.action == GP_CONTINUE)
@@ -331,6 +360,12 @@ gp_session_rcpt(struct gp_session *s, const char *arg)
 	else
 		log_decision(s->msg, &rcpt, &v);
 	return v;
+}
+
+void
+gp_session_reading(struct gp_session *s, const char *address)
+{
+	s->priv->reading = address;
 }
 
 void

@@ -189,6 +189,14 @@ void gp_session_abort(struct gp_session *s);
  * from DATA on); NULL is ignored. */
 void gp_session_queue_id(struct gp_session *s, const char *queue_id);
 
+/*
+ * gp_session_reading - how the MTA reads the address that comes next
+ * ({mail_addr}, {rcpt_addr}), borrowed until then; NULL: it does not tell.  It
+ * holds where what MAIL or RCPT says is no address by the grammar: Sendmail
+ * takes x<a@b.example> and mails to a@b.example.
+ */
+void gp_session_reading(struct gp_session *s, const char *address);
+
 /* gp_session_transport - {rcpt_mailer} of the recipient that comes next,
  * borrowed until then; NULL: the MTA does not tell. */
 void gp_session_transport(struct gp_session *s, const char *transport);

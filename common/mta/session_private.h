@@ -20,6 +20,7 @@ struct gp_session_private {
 	struct gp_msg msg;
 	struct gp_arena *msg_arena;
 	char *helo;
+	const char *reading; /* of the next address; see gp_session_reading */
 
 	unsigned authres_seen; /* fields of that name in this message */
 	struct gp_claim *claims;

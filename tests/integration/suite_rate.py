@@ -34,6 +34,7 @@ def blocks(key):
         "transactional": {"class": "transactional"},
         "peer": block([("pace", limit("2/" + DAY, "rcpt-domain"))]),
         "app": block([("pace", limit("2/" + DAY, "rcpt-domain"))]),
+        "forms": block([("pace", limit("2/" + DAY, "rcpt-domain"))]),
         "local": block([("pace", limit("1/5s", "sender", "messages"))]),
         "refund": block([("pace", limit("3/" + DAY, "sender")),
                          ("letters", limit("99/" + DAY, "sender", "messages"))]),
@@ -209,6 +210,22 @@ def another_mta(tap, p):
               "an MTA: the others get the mail")
     tap.equal([p.level("peer.example/pace/86400/rcpt-domain=" + d) for d in ("full", "open")], [2, 1],
               "an MTA: counted is what left")
+
+
+def forms(tap, p):
+    """What the MTA takes for an address counts for those who get the mail."""
+    ident = p.ident()
+    with p.client() as s:
+        s.command("MAIL FROM:x<bounce@forms.example>")
+        codes = [s.command("RCPT TO:" + form).code for form in (
+            "x<u1@odd.example>", "<u2@odd.example>(comment)", "x<u3@odd.example>", "u4@odd.example")]
+        done = s.data("X-Lab-Id: %s\r\n%s" % (ident, LETTER % "free.example"))
+    p.note(lab_ledger.Posted(ident, done, [], done))
+    tap.equal((codes, done.code), ([250, 250, 450, 450], 250), "forms of an address: two pass")
+    message = p.sink.wait(ident)
+    tap.equal(message and (message.sender, sorted(message.rcpts)),
+              ("bounce@forms.example", ["u1@odd.example", "u2@odd.example"]), "forms of an address: and get it")
+    tap.equal(p.level("forms.example/pace/86400/rcpt-domain=odd"), 2, "forms of an address: they are counted")
 
 
 def application(tap, p):
@@ -404,7 +421,7 @@ def main(mta):
     tap = lab_tap.Tap()
     with lab_base.Lab("rate") as lab:
         p = Place(lab, mta)
-        for test in (exactly_twenty, hijacked, headroom, another_mta, application, kinds, local_mail, refunds,
+        for test in (exactly_twenty, hijacked, headroom, another_mta, forms, application, kinds, local_mail, refunds,
                      null_sender, senders, monitor, providers, warmup):
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)

@@ -370,6 +370,76 @@ session_noted_recipients_are_never_refused(void **state)
 }
 
 static void
+session_mta_reads_what_is_no_address(void **state)
+{
+	static const struct {
+		const char *said, *reading;
+		const char *domain; /* NULL: not readable */
+	} rows[] = {
+		{ "x<a@b.test>", "a@b.test", "b.test" },
+		{ "<a@b.test>(c)", "<a@b.test>", "b.test" },
+		{ "<b.test!a>", "a@B.test", "b.test" },
+		/* what we can read we read */
+		{ "<a@b.test>", "a@refuse.test", "b.test" },
+		{ "x<a@b.test>", NULL, NULL },
+		{ "x<a@b.test>", "", NULL },
+		{ "x<a@b.test>", "<>", NULL },
+		{ "x<a@b.test>", "a", NULL },
+		{ "x<a@b.test>", "grp:a@b.test", NULL },
+		{ "x<a@b.test>", "a@b.test\r\n", NULL },
+	};
+	struct fake_mta *f = *state;
+	struct gp_session *s = f->session;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct gp_addr *sender;
+
+		gp_session_reading(s, rows[i].reading);
+		gp_session_mail(s, rows[i].said, NULL, false);
+		sender = &s->msg->sender;
+		assert_int_equal(s->msg->sender_readable,
+		    rows[i].domain != NULL);
+		assert_false(sender->is_null);
+		if (rows[i].domain == NULL)
+			assert_null(sender->domain);
+		else
+			assert_string_equal(sender->domain, rows[i].domain);
+		if (*rows[i].said == 'x') /* the log says what was said */
+			assert_true(
+			    gp_str_eq(sender->raw, gp_str(rows[i].said)));
+	}
+}
+
+static void
+session_reading_is_of_one_recipient(void **state)
+{
+	struct fake_mta *f = *state;
+	struct gp_session *s = f->session;
+
+	gp_session_reading(s, "a@b.test");
+	gp_session_mail(s, "x<a@b.test>", NULL, false);
+	gp_session_reading(s, "x@refuse.test");
+	assert_int_equal(gp_session_rcpt(s, "x<x@refuse.test>").action,
+	    GP_REJECT);
+	assert_int_equal(gp_session_rcpt(s, "x<x@refuse.test>").action,
+	    GP_CONTINUE);
+	gp_session_reading(s, "x@refuse.test");
+	gp_session_mail(s, "<a@b.test>", NULL, false);
+	assert_int_equal(gp_session_rcpt(s, "x<x@refuse.test>").action,
+	    GP_CONTINUE);
+	fake_mta_close(f);
+	fake_mta_open(f, &listener, policy, "");
+	fake_connect(f, "192.0.2.1");
+	s = f->session;
+	gp_session_mail(s, "<a@b.test>", NULL, false);
+	gp_session_reading(s, "x@y.test");
+	(void)gp_session_rcpt(s, "x<x@y.test>");
+	(void)gp_session_rcpt(s, "x<x@y.test>");
+	(void)gp_session_eom(s);
+	assert_int_equal(last.rcpt, 101);
+}
+
+static void
 session_over_long_field_breaks_it(void **state)
 {
 	struct fake_mta *f = *state;
@@ -516,6 +586,8 @@ main(void)
 		T(session_events_out_of_order_break_it_with_a_tempfail),
 		T(session_hostile_arguments_break_it),
 		T(session_noted_recipients_are_never_refused),
+		T(session_mta_reads_what_is_no_address),
+		T(session_reading_is_of_one_recipient),
 		T(session_over_long_field_breaks_it),
 		T(session_forged_fields_are_deleted_from_the_last_up),
 		T(session_thousand_forged_fields_are_too_many),
