@@ -167,7 +167,7 @@ $(O)/bench/%: $(O)/obj/tests/bench/%.o $(BENCH_LIB:%.c=$(O)/obj/%.o) \
 
 # the packages that a target needs
 setup-%:
-	$(Q)tests/setup.sh $*
+	$(Q)O=$(O) tests/setup.sh $*
 
 unit: $(UNIT:%=$(O)/asan/bin/%) $(DRIVERS:%=$(O)/asan/bin/%)
 fuzzers: $(FUZZERS:%=$(O)/fuzz/bin/%)

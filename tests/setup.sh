@@ -1,12 +1,13 @@
 #!/bin/sh
-# setup.sh [demo|check|lint|fuzz|bench|deb|all]... - see to it that the Debian
+# setup.sh [demo|check|sendmail|lint|fuzz|bench|deb|all]... - see to it that the Debian
 # packages are there which building and testing need (default: check).
 #
 # Nothing missing: silent, and nothing is done.  As root: installs the missing
 # ones.  Otherwise: prints the command for root and exits 69.  No service that
 # comes with a package is started or enabled, and Debian's own Postfix is left
 # without a configuration; where Postfix is installed already, it stays as it
-# is.  The tests run private ones.
+# is.  The tests run private ones.  Sendmail, which Debian does not install
+# beside Postfix, is unpacked into the build (O, default build).
 set -u
 
 build="gcc libc6-dev libmilter-dev libspf2-dev libopendkim-dev libc-ares-dev
@@ -18,10 +19,14 @@ servers="postfix nsd python3 openssl"
 # second opinions about DKIM
 dkim="python3-dkim python3-nacl"
 demo="$build $servers $dkim"
+# What Sendmail needs besides its own packages, which Postfix excludes: those
+# are unpacked into the build
+sendmail="iproute2 libdb5.3 libldap-2.5-0 libnsl2 libsasl2-2 libsasl2-modules
+	libsasl2-modules-db libwrap0 m4 procps sasl2-bin"
 # more of them, by other hands
-check="$build $servers $dkim libcmocka-dev miltertest python3-authres python3-spf
-	libmail-dkim-perl opendkim opendkim-tools prometheus publicsuffix
-	python3-dnspython redis-server systemd"
+check="$build $servers $dkim $sendmail libcmocka-dev miltertest python3-authres
+	python3-spf libmail-dkim-perl opendkim opendkim-tools prometheus
+	publicsuffix python3-dnspython redis-server systemd"
 lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
@@ -42,6 +47,7 @@ packages_of() {
 	case $1 in
 	demo) echo "$demo" ;;
 	check) echo "$check" ;;
+	sendmail) echo "$sendmail" ;;
 	lint) echo "$lint" ;;
 	fuzz) echo "$fuzz" ;;
 	bench) echo "$bench" ;;
@@ -144,12 +150,52 @@ print_command() {
 	exit 69
 }
 
+fetch_sendmail() {
+	apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root \
+		download sendmail-bin sendmail-cf
+}
+
+# Sendmail's files in the build; a test that misses them says so.
+unpack_sendmail() {
+	build=${O:-build}
+	case $build in
+	/*) ;;
+	*) build=$(cd "$(dirname "$0")/.." && pwd)/$build ;;
+	esac
+	[ ! -e "$build/sendmail" ] || return 0
+	scratch=$(mktemp -d) || return
+	if (
+		cd "$scratch" || exit
+		fetch_sendmail || { apt-get -q update && fetch_sendmail; }
+	) >"$scratch/log" 2>&1; then
+		for package in "$scratch"/*.deb; do
+			dpkg -x "$package" "$scratch/files"
+		done
+		mkdir -p "$build" && mv "$scratch/files" "$build/sendmail"
+	else
+		echo "setup.sh: no sendmail from the archive; tests that need" \
+			"it are skipped: $(tail -n 1 "$scratch/log")" >&2
+	fi
+	rm -rf "$scratch"
+}
+
+install_missing() {
+	[ "$(id -u)" = 0 ] || print_command "$@"
+	echo "setup.sh: installing for \"$*\": ${need% }"
+	export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
+	install_packages </dev/null ||
+		die "the installation failed; what it says above is the reason"
+	# shellcheck disable=SC2086
+	still=$(missing $need)
+	[ -z "$still" ] || die "still not installed: $still"
+}
+
 [ $# -gt 0 ] || set -- check
 list=
 for group in "$@"; do
 	list="$list $(packages_of "$group")" || {
 		echo "setup.sh: no group \"$group\"; there are demo, check," \
-			"lint, fuzz, bench, deb and all" >&2
+			"sendmail, lint, fuzz, bench, deb and all" >&2
 		exit 64
 	}
 done
@@ -164,12 +210,7 @@ need=$(missing $list)
 case " $need" in
 *" postfix "*) spare_mta "$@" ;;
 esac
-[ -n "${need% }" ] || exit 0
-[ "$(id -u)" = 0 ] || print_command "$@"
-echo "setup.sh: installing for \"$*\": ${need% }"
-export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1
-install_packages </dev/null ||
-	die "the installation failed; what it says above is the reason"
-# shellcheck disable=SC2086
-still=$(missing $need)
-[ -z "$still" ] || die "still not installed: $still"
+[ -z "${need% }" ] || install_missing "$@"
+case " $* " in
+*" check "* | *" sendmail "* | *" all "*) unpack_sendmail ;;
+esac

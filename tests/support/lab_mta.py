@@ -27,7 +27,10 @@ class Mta:
     ONWARD = "127.0.0.25"
 
     # -- traits: what the table in gatepost-sendmail(7) says ---------------
-    # (each with a comment that says what true means)
+    # octets of a header that is refused for its size; None when it is cut
+    HEADER_LIMIT = None
+    # it takes SMTPUTF8
+    SMTPUTF8 = True
 
     # None: a filter is told that what sendmail(1) submits is local, and what it
     # says to a recipient nobody hears, so it judges the message as a whole.

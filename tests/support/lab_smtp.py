@@ -23,8 +23,8 @@ class Reply:
 
     @property
     def queue_id(self):
-        found = re.search(r"queued as (\S+)", self.text)
-        return found.group(1) if found else None
+        found = re.search(r"queued as (\S+)|2\.0\.0 (\S+) Message accepted", self.text)
+        return found and (found[1] or found[2])
 
     def __repr__(self):
         return "Reply(%r)" % self.line
@@ -33,11 +33,20 @@ class Reply:
 GONE = Reply(0, ["    connection lost"])
 
 
-class Client:
-    """One SMTP session.  Every command gives a Reply; GONE when it broke."""
+def loopback_of(source):
+    """This host, in the family of that address."""
+    if source and ":" in source:
+        return "::ffff:127.0.0.1" if source.startswith("::ffff:") else "::1"
+    return "127.0.0.1"
 
-    def __init__(self, port, timeout=60):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
+
+class Client:
+    """One SMTP session.  Every command gives a Reply; GONE when it broke.
+    `source` is the address it comes from, when that is not left to the system."""
+
+    def __init__(self, port, timeout=60, source=None):
+        self.sock = socket.create_connection((loopback_of(source), port), timeout,
+                                             source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
         self.banner = self.reply()
