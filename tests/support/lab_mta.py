@@ -31,6 +31,10 @@ class Mta:
     HEADER_LIMIT = None
     # it takes SMTPUTF8
     SMTPUTF8 = True
+    # the notices that it makes itself go through the filters
+    FILTERS_BOUNCES = True
+    # what a filter says to a recipient follows "<recipient>... " in the reply
+    REPLY_NAMES_RCPT = False
 
     # None: a filter is told that what sendmail(1) submits is local, and what it
     # says to a recipient nobody hears, so it judges the message as a whole.

@@ -105,6 +105,9 @@ FEATURE(`msp', `[127.0.0.1]', `25')dnl
 """
 SASL = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN\n"
 
+TROUBLE = re.compile(r"Milter \([^)]*\): (?!insert|add|change|delete).*(error|timeout|fail|unsafe)|"
+                     r"Milter: initialization failed|milter_\w+\(")
+
 
 def why_not():
     """Why there can be no private Sendmail here; None when there can."""
@@ -274,8 +277,10 @@ class Sendmail(lab_mta.Mta):
     LOCAL_CLIENT = "127.0.0.1"
     HEADER_LIMIT = 32768
     SMTPUTF8 = False
-    REFUSED = "Received: from a by b\n" * 120
-    REFUSED_CODE = 554
+    FILTERS_BOUNCES = False
+    REPLY_NAMES_RCPT = True
+    REFUSED = "X-Long: %s\n" % "\n ".join(["x" * 70] * 500)
+    REFUSED_CODE = 552
 
     why_not = staticmethod(why_not)
 
@@ -353,7 +358,7 @@ class Sendmail(lab_mta.Mta):
 
     def trouble(self, since=0):
         return [l for l in self.log()[since:].splitlines()
-                if re.search(r"Milter.*(error|timeout|failed|unsafe)|milter_\w+\(", l)]
+                if TROUBLE.search(l)]
 
     def refusals(self, since=0):
         told = re.findall(r"Milter: (to|\w+)\S*, reject=(.*)", self.log()[since:])
