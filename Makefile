@@ -8,9 +8,12 @@
 #   make fuzz       SECONDS=N TARGET=x  run the fuzz targets
 #   make bench      server CPU per message, beside the peers that are installed
 #   make soak       what takes too long for CI
-#   make deb install clean
+#   make deb        the Debian packages, in build/deb
+#   make deb-lint   them: lintian, and is a second build the same to the byte
+#   make install clean
 #
 # O=DIR puts the build elsewhere.  WERROR= builds on with an unknown compiler.
+# CPPFLAGS, CFLAGS and LDFLAGS come after what the programs are built with.
 
 O        ?= build
 Q        ?= @
@@ -68,8 +71,8 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH_LIB := $(wildcard tests/bench/lib/*.c)
 BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
-.PHONY: all check demo lint asan tsan fuzz bench soak deb install man clean \
-        unit fuzzers benches
+.PHONY: all check demo lint asan tsan fuzz bench soak deb deb-lint install man \
+        clean unit fuzzers benches
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,7 +90,8 @@ $(1)/libgatepost.a: $(LIB_SRC:%.c=$(1)/%.o)
 -include $$(shell [ -d $(1) ] && find $(1) -name '*.d')
 endef
 
-$(eval $(call variant,$(O)/obj,$$(CC),$$(WERROR) $$(WARN) $$(WARN_GCC) $$(HARDEN)))
+$(eval $(call variant,$(O)/obj,$$(CC),$$(WERROR) $$(WARN) $$(WARN_GCC) $$(HARDEN) \
+    $$(CPPFLAGS) $$(CFLAGS)))
 $(eval $(call variant,$(O)/asan,$$(CC),$$(WERROR) $$(WARN) $$(ASAN) -Itests))
 $(eval $(call variant,$(O)/tsan,$$(CC),$$(WERROR) $$(WARN) $$(TSAN) -Itests))
 $(eval $(call variant,$(O)/fuzz,$$(CLANG),$$(WERROR) $$(WARN) $$(FUZZ) -Itests))
@@ -96,18 +100,18 @@ $(O)/bin/gatepost-%: $(O)/obj/milters/%.o $(O)/obj/$(STAND_IN).o \
     $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
-	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # no milter: it has the C library's own functions
 $(O)/bin/gatepost-exporter: $(O)/obj/milters/exporter.o $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
-	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(O)/bin/gatepost: $(CTL:%=$(O)/obj/%) $(O)/obj/libgatepost.a
 	@mkdir -p $(@D)
 	@echo "  LINK   $@"
-	$(Q)$(CC) $(LDHARDEN) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDHARDEN) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # -- tests ---------------------------------------------------------------
 $(O)/asan/bin/gatepost: $(CTL:%=$(O)/asan/%) $(O)/asan/libgatepost.a
@@ -239,6 +243,10 @@ install: all
 # The packaging lives in packaging/debian; the source is staged for the build.
 deb: setup-deb
 	$(Q)packaging/build-deb.sh $(O)/deb $(VERSION)
+
+deb-lint: deb
+	$(Q)packaging/lintian.sh $(O)/deb
+	$(Q)packaging/build-deb.sh --compare $(O)/deb $(VERSION)
 
 clean:
 	rm -rf $(O)

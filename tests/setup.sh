@@ -31,7 +31,7 @@ lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 	python3"
 fuzz="$build clang libclang-rt-14-dev llvm"
 bench="$build $servers $dkim redis-server"
-deb="$build build-essential debhelper scdoc"
+deb="$build build-essential debhelper lintian scdoc"
 
 # A package's service that must not run on this host because of us.
 services="postfix nsd opendkim prometheus redis-server"
