@@ -1,14 +1,13 @@
 """lab_root - a fresh Debian to install packages on: its root folder, and the
 host that it becomes.
 
-    lab_root.make(folder)                 # a copy of the kept root; apt works offline in it
-    with lab_root.Host(folder) as host:   # booted by systemd-nspawn where that works
+    with lab_root.Host() as host:       # booted by systemd-nspawn where that works
         host.run("systemctl", "status")
 
 The root is made once by mmdebstrap and kept in $O/roots.  It has systemd, and
 what every test of debian/tests/control depends on.  What else those tests and
 the packages in $O/deb depend on lies in apt's archive and is not installed, so
-that apt has to be told of it, but needs no network.
+that apt has to be told of it, but needs no network.  A host writes to memory.
 """
 import contextlib
 import fcntl
@@ -22,13 +21,15 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import lab_base
 
 CONTROL = os.path.join(lab_base.ROOT, "packaging", "debian", "tests", "control")
-BASE = ("systemd", "systemd-sysv")
+# apt-utils: autopkgtest makes an archive of the packages in there
+BASE = ("apt-utils", "systemd", "systemd-sysv")
 FQDN = "mx.gatepost.example"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
@@ -114,15 +115,9 @@ def _debootstrap(root, included, groups):
         raise Missing("mmdebstrap: " + " | ".join(r.stderr.splitlines()[-3:]))
 
 
-def make(folder):
-    """Copy the kept root to `folder`, which is not there yet."""
-    subprocess.run(["cp", "-a", "--reflink=auto", _kept_root(), folder], check=True)
-    with open(os.path.join(folder, "etc/hosts"), "w", encoding="ascii") as f:
-        f.write("127.0.0.1 localhost\n127.0.1.1 %s %s\n" % (FQDN, FQDN.split(".", maxsplit=1)[0]))
-    with open(os.path.join(folder, "etc/hostname"), "w", encoding="ascii") as f:
-        f.write(FQDN + "\n")
-    with open(os.path.join(folder, "etc/mailname"), "w", encoding="ascii") as f:
-        f.write(FQDN + "\n")
+def check():
+    """See to it that a Host will work here; else Missing."""
+    Host(boot_it=False).stop()
 
 
 # -- the host ----------------------------------------------------------------
@@ -131,8 +126,33 @@ def _mount(*words):
     subprocess.run(["mount", *words], check=True, capture_output=True)
 
 
-def hold(root):
+def _copy_in_memory(kept, place):
+    """Over `kept`, which stays as it is; in a mount namespace of our own."""
+    _mount("-t", "tmpfs", "-o", "mode=755", "host", place)
+    upper, work, root = (os.path.join(place, n) for n in ("upper", "work", "root"))
+    for folder in (upper, work, root):
+        os.mkdir(folder)
+    _mount("-t", "overlay", "overlay", "-o", "lowerdir=%s,upperdir=%s,workdir=%s" % (kept, upper, work), root)
+    short = FQDN.split(".", maxsplit=1)[0]
+    for name, text in (("hosts", "127.0.0.1 localhost\n127.0.1.1 %s %s" % (FQDN, short)),
+                       ("hostname", FQDN), ("mailname", FQDN), ("resolv.conf", "")):
+        with open(os.path.join(root, "etc", name), "w", encoding="ascii") as f:
+            f.write(text + "\n")
+    return root
+
+
+def boot(kept, place):
+    root = _copy_in_memory(kept, place)
+    os.chdir("/")
+    os.execvp("systemd-nspawn", [
+        "systemd-nspawn", "-q", "-D", root, "--boot", "--register=no", "--keep-unit", "--private-network",
+        "--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--hostname=" + FQDN,
+        "--machine=gatepost-%d" % os.getpid()])
+
+
+def hold(kept, place):
     """In new namespaces: be process 1 of a host without an init system."""
+    root = _copy_in_memory(kept, place)
     _mount("-t", "proc", "proc", os.path.join(root, "proc"))
     _mount("-t", "sysfs", "-o", "ro", "sys", os.path.join(root, "sys"))
     _mount("--rbind", "/dev", os.path.join(root, "dev"))
@@ -148,36 +168,49 @@ def hold(root):
         signal.pause()
 
 
+def _is_first(pid):
+    """Is it process 1 of a namespace of its own?"""
+    with open("/proc/%d/status" % pid, encoding="ascii") as f:
+        found = re.search(r"(?m)^NSpid:\t\d+\t.*\b1$", f.read())
+    return found is not None
+
+
 class Host:
-    """A root folder as a running host, with the loopback interface only.
+    """A Debian as a running host, with the loopback interface only.
 
     `booted` tells whether systemd is its process 1.  Where it can not be
     booted, process 1 only holds it together: the root is entered as by
-    chroot, with processes, mounts, network and name of its own.
+    chroot, with processes, mounts, network and name of its own; GP_BOOT=no
+    asks for that.
     """
 
-    def __init__(self, root, boot=True):
-        self.root = os.path.realpath(root)
+    def __init__(self, boot_it=os.environ.get("GP_BOOT") != "no"):
+        self.kept = _kept_root()
+        self.place = tempfile.mkdtemp(prefix="gatepost-root.")
         self.process = self.init = None
-        self.booted = boot and self._boot()
-        if not self.booted:
-            self._hold()
+        try:
+            self.booted = boot_it and self._boot()
+            if not self.booted:
+                self._hold()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, namespaces, what):
+        self.process = lab_base.Process(["unshare", *namespaces, sys.executable, __file__, what, self.kept, self.place])
 
     def _boot(self):
         if not shutil.which("systemd-nspawn"):
             return False
-        self.process = lab_base.Process(
-            ["systemd-nspawn", "-q", "-D", self.root, "--boot", "--register=no", "--keep-unit", "--private-network",
-             "--console=pipe", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--hostname=" + FQDN], cwd="/")
+        self._start(["-m"], "boot")
         try:
-            lab_base.wait_until(self._first_child, 20, "systemd-nspawn")
+            lab_base.wait_until(self._find_init, 20, "systemd-nspawn")
             lab_base.wait_until(lambda: self._is_up() or not self.process.running, 60, "the boot")
         except lab_base.LabError:
             pass  # told by its not being up
         if self.process.running and self._is_up():
             return True
-        self.process.kill()
-        self.init = None
+        self._end()
         return False
 
     def _is_up(self):
@@ -185,17 +218,17 @@ class Host:
         return r.stdout.strip() in ("running", "degraded")
 
     def _hold(self):
-        self.process = lab_base.Process(["unshare", "-mnpuif", "--kill-child", sys.executable, __file__, "hold", self.root],
-                                        cwd="/")
+        self._start(["-mnpuif", "--kill-child"], "hold")
         if not self.process.err.wait(lambda line: line == "held", 20):
-            raise Missing("no namespaces here: " + " | ".join(self.process.err.all))
-        self._first_child()
+            raise Missing("no namespaces or no overlayfs here: " + " | ".join(self.process.err.all[-3:]))
+        self._find_init()
 
-    def _first_child(self):
+    def _find_init(self):
+        """The child that is process 1 of its host; there are others at first."""
         pid = self.process.pid
-        with contextlib.suppress(OSError, IndexError):
+        with contextlib.suppress(OSError):
             with open("/proc/%d/task/%d/children" % (pid, pid), encoding="ascii") as f:
-                self.init = int(f.read().split()[0])
+                self.init = next((child for child in map(int, f.read().split()) if _is_first(child)), None)
         return self.init or not self.process.running
 
     def prefix(self):
@@ -208,12 +241,17 @@ class Host:
         kw.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.run([*self.prefix(), *words], capture_output=True, text=True, check=False, **kw)
 
-    def stop(self):
-        """Off, without ado: nothing in it is needed any more."""
+    def _end(self):
         with contextlib.suppress(ProcessLookupError, TypeError):
             os.kill(self.init, signal.SIGKILL)
         if self.process.wait(10) is None:
             self.process.kill()
+        self.init = None
+
+    def stop(self):
+        """Off, without ado: nothing in it is needed any more."""
+        self._end()
+        os.rmdir(self.place)
 
     def __enter__(self):
         return self
@@ -223,5 +261,4 @@ class Host:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[1] == "hold":
-        hold(sys.argv[2])
+    {"boot": boot, "hold": hold}[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,175 @@
+"""installed - what the tests of the packages share: the installed daemons as
+services, a name server, a world that mail comes from and goes to.
+
+The current folder is the source package's, as DEP-8 has it.  Its tests/support
+and tests/protocol drive; what they drive are the installed packages.
+"""
+import glob
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+sys.path[1:1] = [os.path.join(os.getcwd(), "tests", part) for part in ("support", "protocol")]
+import lab_base
+import lab_nsd
+import lab_smtp
+
+DAEMONS = ("spf", "dkim", "dmarc", "rate")
+BOOTED = os.path.isdir("/run/systemd/system")
+DOMAIN = "shop.example"
+CHROOT = "/var/spool/postfix"
+# a bank that signs, its host, and somebody who is neither
+BANK, BANK_HOST, STRANGER = "bank.example", "192.0.2.7", "192.0.2.66"
+
+ZONE = """\
+$TTL 60
+shop.example. IN SOA ns.shop.example. hostmaster.shop.example. 1 3600 600 86400 60
+shop.example. IN NS ns.shop.example.
+ns.shop.example. IN A 127.0.0.1
+shop.example. IN A 127.0.0.1
+shop.example. IN MX 10 shop.example.
+shop.example. IN TXT "v=spf1 a -all"
+_dmarc.shop.example. IN TXT "v=DMARC1; p=reject"
+"""
+
+
+def run(*words, **kw):
+    kw.setdefault("timeout", 120)
+    if "input" not in kw:
+        kw.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run(words, capture_output=True, text=True, check=False, **kw)
+
+
+def must(*words, **kw):
+    r = run(*words, **kw)
+    if r.returncode != 0:
+        raise lab_base.LabError("%s: %d %s%s" % (" ".join(words), r.returncode, r.stdout, r.stderr))
+    return r.stdout
+
+
+def works(tap, *words, **kw):
+    """A command that is to end with 0; what it printed."""
+    r = run(*words, **kw)
+    tap.ok(r.returncode == 0, " ".join(words), "exit %d: %s%s" % (r.returncode, r.stdout, r.stderr))
+    return r.stdout
+
+
+def read(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+# -- services ----------------------------------------------------------------
+
+def unit_file(name):
+    """Where the installed package has its unit."""
+    found = [p for root in ("/usr/lib", "/lib") for p in glob.glob("%s/systemd/system/%s" % (root, name))]
+    return found[0] if found else None
+
+
+def unit_settings(name):
+    out = {}
+    with open(unit_file(name), encoding="utf-8") as f:
+        for line in f:
+            key, _, value = line.strip().partition("=")
+            out.setdefault(key, value)
+    return out
+
+
+class Service:
+    """gatepost-NAME: by systemd, or else as its unit says."""
+
+    def __init__(self, name):
+        self.name = name
+        self.unit = "gatepost-%s.service" % name
+        self.socket = "/run/gatepost/%s/milter.sock" % name
+        self.process = None
+
+    def start(self):
+        if BOOTED:
+            must("systemctl", "start", self.unit)
+        else:
+            self._start_by_hand()
+
+    def _start_by_hand(self):
+        unit = unit_settings(self.unit)
+        for kind, place in (("RuntimeDirectory", "/run/"), ("StateDirectory", "/var/lib/")):
+            if kind in unit:
+                folder = place + unit[kind]
+                os.makedirs(folder, exist_ok=True)
+                os.chmod(folder, int(unit[kind + "Mode"], 8))
+                shutil.chown(folder, unit["User"], unit["Group"])
+        self.process = lab_base.Process(
+            ["setpriv", "--reuid", unit["User"], "--regid", unit["Group"], "--init-groups", "sh", "-c",
+             "umask %s; exec %s" % (unit["UMask"], unit["ExecStart"])])
+        if not self.process.err.wait(lambda line: "gatepost-%s: ready" % self.name in line):
+            raise lab_base.LabError("gatepost-%s: %s" % (self.name, self.process.err.all))
+
+    def stop(self):
+        if BOOTED:
+            must("systemctl", "stop", self.unit)
+        elif self.process:
+            self.process.stop()
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def pid(self):
+        with open("/run/gatepost/%s/pid" % self.name, encoding="ascii") as f:
+            return int(f.read())
+
+    def user(self):
+        """Who runs it in fact."""
+        return pwd.getpwuid(os.stat("/proc/%d" % self.pid()).st_uid).pw_name
+
+
+def debian_service(action, name):
+    """A service of another package."""
+    return must("service", name, action)
+
+
+# -- the world ---------------------------------------------------------------
+
+class From(lab_smtp.Client):
+    """The host of that address as a client of ours."""
+
+    def __init__(self, address, port=25):
+        self.sock = socket.create_connection(("127.0.0.1", port), 60, (address, 0))
+        self.file = self.sock.makefile("rb")
+        self.banner = self.reply()
+
+
+class World:
+    """DNS of all, on port 53 of this host; addresses of others; a sink."""
+
+    def __init__(self, lab, zone):
+        self.published = ZONE
+        self.zone = dict(zone)
+        run("service", "nsd", "stop")
+        lab_base.wait_until(lambda: not lab_nsd.answers(53), 20, "Debian's nsd has ended")
+        root = {"7.2.0.192.in-addr.arpa": {"PTR": ["mail." + BANK]}, "mail." + BANK: {"A": [BANK_HOST]}, **zone}
+        self.nsd = lab_nsd.Nsd(lab, root, port=53, zones={DOMAIN: ZONE})
+        with open("/etc/resolv.conf", "w", encoding="ascii") as f:
+            f.write("nameserver 127.0.0.1\n")
+        for address in (BANK_HOST, STRANGER):
+            must("ip", "address", "replace", address + "/32", "dev", "lo")
+        self.sink = lab.own(lab_smtp.Sink())
+
+    def publish(self, records):
+        """Records as `gatepost key new` prints them."""
+        self.published += records
+        self.nsd.set_zone(DOMAIN, self.published)
+        for name, data in re.findall(r"(?m)^(\S+)\.\s.*?\bTXT\s*\(([^)]*)\)", records):
+            self.zone[name] = {"TXT": ["".join(re.findall(r'"([^"]*)"', data))]}
+
+
+def message(ident, sender, *more):
+    lines = ["From: <%s>" % sender, "To: <b@far.example>", "Subject: " + ident, "Date: Sun, 22 Nov 2026 12:00:00 +0000",
+             "Message-ID: <%s@%s>" % (ident, sender.split("@")[1]), "X-Lab-Id: " + ident, *more, "", "Hello.", ""]
+    return "\r\n".join(lines)
