@@ -80,13 +80,15 @@ static const char *const signed_fields[] = { "From", "Sender", "Reply-To", "To",
 /* Against a second field that is put in afterwards, where readers would
  * believe it. */
 static const char *const oversigned_always[] = { "From", "Subject", "To", "Cc",
-	"Reply-To", "Date", "Message-ID", "MIME-Version", "Content-Type",
+	"Reply-To", "MIME-Version", "Content-Type",
 	"Content-Transfer-Encoding" };
 
-/* Mailing lists may add these where there are none. */
-static const char *const oversigned_present[] = { "Sender", "In-Reply-To",
-	"References", "List-Unsubscribe", "List-Unsubscribe-Post",
-	"Feedback-ID" };
+/* Where there are none others may add them: mailing lists; and of the first
+ * two an MTA that submits (RFC 5321 section 6.4), as Sendmail does behind its
+ * filters. */
+static const char *const oversigned_present[] = { "Date", "Message-ID",
+	"Sender", "In-Reply-To", "References", "List-Unsubscribe",
+	"List-Unsubscribe-Post", "Feedback-ID" };
 
 /* The names of h= as they are collected. */
 struct choice {
