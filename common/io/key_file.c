@@ -43,15 +43,19 @@ user_name(uid_t uid, char out[NAME_BYTES])
 		(void)snprintf(out, NAME_BYTES, "%u", (unsigned)uid);
 }
 
+/* For a key: the group of the user's own name rather than the one of the
+ * process, which other daemons may share. */
 static void
-group_name(gid_t gid, char out[NAME_BYTES])
+group_name(const char *user, gid_t gid, char out[NAME_BYTES])
 {
 	char room[LOOKUP_BYTES];
 	struct group entry;
 	struct group *found = NULL;
 
-	if (getgrgid_r(gid, &entry, room, sizeof(room), &found) == 0 &&
-	    found != NULL)
+	if ((getgrnam_r(user, &entry, room, sizeof(room), &found) == 0 &&
+		found != NULL) ||
+	    (getgrgid_r(gid, &entry, room, sizeof(room), &found) == 0 &&
+		found != NULL))
 		(void)snprintf(out, NAME_BYTES, "%s", found->gr_name);
 	else
 		(void)snprintf(out, NAME_BYTES, "%u", (unsigned)gid);
@@ -137,7 +141,7 @@ fail_access(const char *path, char directory[PATH_MAX], struct gp_err *err)
 	char group[NAME_BYTES];
 
 	user_name(geteuid(), user);
-	group_name(getegid(), group);
+	group_name(user, getegid(), group);
 	if (closed_directory(directory))
 		return gp_fail(err, GP_PERM,
 		    "%s: user %s may not enter %s: chgrp %s %s && chmod g+x %s",
