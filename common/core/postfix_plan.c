@@ -282,7 +282,7 @@ action(const struct gp_postfix_wish *w, size_t daemon, bool ours)
 	return "accept";
 }
 
-/* A list of ours; `only_ours`: what local mail needs. */
+/* A list of ours; `only_ours`: local mail has no client to ask SPF for. */
 static const char *
 chain(const struct run *r, bool ours, bool only_ours)
 {
@@ -291,8 +291,7 @@ chain(const struct run *r, bool ours, bool only_ours)
 
 	gp_buf_init(&b, SIZE_MAX);
 	for (size_t d = 0; d < GP_POSTFIX_DAEMONS; d++) {
-		if (!gp_postfix_wish_has(r->wish, d) ||
-		    (only_ours && d != DKIM && d != RATE))
+		if (!gp_postfix_wish_has(r->wish, d) || (only_ours && d == SPF))
 			continue;
 		gp_buf_addf(&b,
 		    "%s{ unix:$" GP_POSTFIX_SOCKET_DIR

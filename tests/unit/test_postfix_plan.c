@@ -199,7 +199,8 @@ plan_of_both_gives_each_port_its_list(void **state)
 	    ONE("spf", "accept") ", " ONE("dkim", "tempfail") ", " ONE("dmarc",
 		"accept") ", " ONE("rate", "tempfail"));
 	assert_string_equal(after(&l, NULL, GP_POSTFIX_LOCAL_LIST),
-	    ONE("dkim", "tempfail") ", " ONE("rate", "tempfail"));
+	    ONE("dkim", "tempfail") ", " ONE("dmarc", "accept") ", " ONE("rate",
+		"tempfail"));
 	assert_string_equal(after(&l, NULL, "smtpd_milters"),
 	    "$gatepost_inbound_milters");
 	assert_string_equal(after(&l, NULL, "non_smtpd_milters"),
@@ -232,7 +233,7 @@ plan_of_mx_leaves_submission_and_limits_out(void **state)
 	assert_string_equal(after(&l, NULL, GP_POSTFIX_SUBMISSION_LIST),
 	    "(untouched)");
 	assert_string_equal(after(&l, NULL, GP_POSTFIX_LOCAL_LIST),
-	    ONE("dkim", "tempfail"));
+	    ONE("dkim", "tempfail") ", " ONE("dmarc", "accept"));
 	assert_string_equal(after(&l, "submission/inet",
 				GP_POSTFIX_INBOUND_LIST),
 	    "(untouched)");
