@@ -1,0 +1,300 @@
+#!/usr/bin/python3
+"""gatepost-postfix(7): each place where gatepost stands in Postfix, set up by
+what the page says, on a host whose Postfix is Debian's."""
+import os
+import re
+import shutil
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import lab_base
+import lab_dkim
+import lab_host
+import lab_tap
+
+NAME = "Postfix in all its places"
+why = lab_dkim.why_not() or (None if shutil.which("postfix", path="/usr/sbin") else "postfix is not installed")
+if why or os.geteuid() != 0:
+    lab_tap.skip_all(NAME, why or "needs root")
+lab_host.enter(NAME)
+import places_host
+from places_host import BANK, LOG, LOGIN, MOUNT_POINT, OURS, must, run
+
+AR, DKIM = "Authentication-Results", "DKIM-Signature"
+FORGED = "Authentication-Results: mx.shop.example; dmarc=pass header.from=forged.example\r\n"
+THEIRS = "Authentication-Results: elsewhere.example; spf=pass\r\n"
+SIGNED = {(OURS, "s1")}
+MILTER = "connect to Milter service unix:/run/gatepost/%s/milter.sock: "
+tap = lab_tap.Tap()
+
+
+def judged(message):
+    """One field of ours, on top, and nothing that was forged."""
+    ours = [v for v in message.all(AR) if v.startswith("mx.shop.example;")] if message else []
+    return len(ours) == 1 and message.fields[0][0] == AR and "forged" not in ours[0] and "dmarc=" in ours[0]
+
+
+def is_signed(h, message):
+    return message is not None and len(message.all(DKIM)) == 1 and h.signatures(message) == SIGNED
+
+
+def disabled_again(h, what):
+    """What enable did is taken back byte by byte."""
+    before = [places_host.read("/etc/postfix/%s.before" % n) for n in ("main.cf", "master.cf")]
+    must("gatepost", "postfix", "disable")
+    tap.equal([places_host.read("/etc/postfix/" + n) for n in ("main.cf", "master.cf")], before,
+              what + ": disable gives main.cf and master.cf back")
+
+
+def enable(h, page, section, number=0):
+    """By the page's command; the files before are kept beside."""
+    for name in ("main.cf", "master.cf"):
+        shutil.copy("/etc/postfix/" + name, "/etc/postfix/%s.before" % name)
+    for command in page.commands(section, number):
+        r = run("sh", "-c", command)
+        tap.ok(r.returncode == 0, "%s: %s" % (section.lower(), command.strip()), r.stdout + r.stderr)
+        if "postfix enable" in command and r.returncode != 0:
+            raise lab_tap.Skip("it is not enabled")
+
+
+# -- ports ---------------------------------------------------------------------
+
+def example(h, page):
+    """The complete example, and what the page says that it changed."""
+    h.fresh()
+    enable(h, page, "EXAMPLE")
+    _, text = page.block("EXAMPLE", 1)
+    for name, value in places_host.settings(text):
+        tap.equal(must("postconf", "-h", name).strip(), value, "example: %s is what the page shows" % name)
+    _, text = page.block("EXAMPLE", 2)
+    for service, _, overrides in places_host.services(text):
+        got = [must("postconf", "-Ph", "%s/%s" % (service, name)).strip() for name, _ in overrides]
+        tap.equal(got, [value for _, value in overrides], "example: the overrides of %s" % service)
+    reply, message = h.inbound(more=FORGED + THEIRS)
+    tap.ok(judged(message) and "dmarc=pass" in message.all(AR)[0], "both: what comes in is judged", repr(reply))
+    tap.equal([v for v in message.all(AR) if v.startswith("else")], ["elsewhere.example; spf=pass"],
+              "both: results of another name stay")
+    for port in (587, 465):
+        reply, sent = h.submit(port, more=FORGED)
+        tap.ok(is_signed(h, sent) and not sent.all(AR), "both: port %d signs, does not judge, removes a forged field" % port,
+               repr(reply))
+    raw = sent.raw.decode().replace("X-Lab-Id: " + sent.id, "X-Lab-Id: @ID@")
+    reply, back = h.inbound("list.example", "192.0.2.77", raw=raw)
+    tap.ok(judged(back) and re.search(r"dkim=pass\s+header.d=shop.example", back.all(AR)[0]) and
+           "dmarc=pass" in back.all(AR)[0], "both: its signature verifies when it comes back by port 25", repr(reply))
+    disabled_again(h, "both")
+
+
+def mx(h, page):
+    h.fresh("relay_domains = static:all\n")
+    enable(h, page, "MX: PORT 25 ALONE")
+    tap.equal(must("postconf", "-xh", "smtpd_milters").count("unix:"), 3, "mx: three are asked")
+    reply, message = h.inbound(more=FORGED)
+    tap.ok(judged(message), "mx: what comes in is judged, a forged field goes", repr(reply))
+    must("postconf", "-e", "mynetworks=127.0.0.0/8 10.20.7.0/24")
+    h.reload()
+    reply, message = h.inbound(OURS, "10.20.7.10")
+    tap.ok(judged(message) and not message.all(DKIM), "mx: mynetworks alone makes nobody ours", repr(reply))
+    h.set_conf("dmarc", "mode = monitor", "mode = enforce")
+    reply, _ = h.inbound(OURS, "203.0.113.9")
+    tap.ok(reply.code == 550 and "DMARC" in reply.text, "mx: enforced, a forgery of ours is refused", repr(reply))
+    ident, _ = h.local()
+    tap.ok(is_signed(h, h.sink.wait(ident)), "mx: what is made on the host is signed")
+    reply, message = h.submit()
+    tap.ok(message and not judged(message), "mx: a login is not judged all the same", repr(reply))
+
+
+def submission(h, page):
+    h.fresh()
+    enable(h, page, "SUBMISSION ALONE")
+    reply, message = h.inbound()
+    tap.ok(message and not message.all(AR), "submission: port 25 is left as it is", repr(reply))
+    h.apply(page, "SUBMISSION ALONE", 1)
+    reply, message = h.submit()
+    tap.ok(is_signed(h, message), "submission: the login is signed", repr(reply))
+    reply, _ = h.submit(login="mallory")
+    tap.ok(reply.code == 550 and "5.7.1" in reply.text, "submission: another login may not use the domain", repr(reply))
+    reply, _ = h.submit(login="mallory", domain="other.example", sender="a@" + OURS)
+    tap.ok(reply.code == 550 and "5.7.1" in reply.text, "submission: nor as envelope sender", repr(reply))
+    ident, _ = h.local()
+    tap.ok(is_signed(h, h.sink.wait(ident)), "submission: the host itself may, by 127.0.0.1")
+    limit = h.policy_text().replace("100/1h", "2/1h")
+    h.set_policy(limit)
+    replies = [h.submit()[0] for _ in range(3)]
+    tap.equal([r.code for r in replies][-1], 451, "submission: the limit of a login holds")
+    disabled_again(h, "submission")
+
+
+def both(h, page):
+    h.fresh()
+    enable(h, page, "BOTH ON ONE HOST")
+    reply, _ = h.inbound(OURS, "10.20.7.10", rcpt="u@there.example")
+    tap.ok(not reply.good, "relay: nobody may relay so far", repr(reply))
+    h.apply(page, "BOTH ON ONE HOST", 1)
+    reply, message = h.inbound(OURS, "10.20.7.10", rcpt="u@there.example")
+    tap.ok(judged(message) and not message.all(DKIM), "relay: mynetworks lets it pass, unsigned", repr(reply))
+    h.apply(page, "BOTH ON ONE HOST", 2)
+    reply, message = h.inbound(OURS, "10.20.7.10", more=FORGED, rcpt="u@there.example")
+    tap.ok(is_signed(h, message) and not message.all(AR), "relay: trust signs it", repr(reply))
+    h.services["dkim"].stop()
+    reply, message = h.inbound(OURS, "10.20.7.10", rcpt="u@there.example")
+    tap.ok(reply.good and not message.all(DKIM), "relay: without the signer, it leaves unsigned by port 25", repr(reply))
+    h.apply(page, "BOTH ON ONE HOST", 3)
+    r = run("gatepost", "postfix", "enable")
+    tap.ok(r.returncode == 69 and "gatepost-dkim" in r.stderr, "relay: enable wants the daemons", r.stdout + r.stderr)
+    h.services["dkim"].start()
+    must("gatepost", "postfix", "enable")
+    reply, message = h.inbound(OURS, "203.0.113.9", port=2587, rcpt="u@there.example")
+    tap.ok(not reply.good, "relay: the port of its own is not for strangers", repr(reply))
+    h.set_conf("trust", ', "10.20.7.0/24"', "")
+    reply, message = h.inbound(OURS, "10.20.7.10", port=2587, rcpt="u@there.example")
+    tap.ok(is_signed(h, message), "relay: the port of its own says whose mail it is", repr(reply))
+    h.services["dkim"].stop()
+    reply, message = h.inbound(OURS, "10.20.7.10", port=2587, rcpt="u@there.example")
+    tap.ok(reply.temporary, "relay: without the signer, mail waits there", repr(reply))
+
+
+# -- the chroot ----------------------------------------------------------------
+
+def doctor():
+    return run("gatepost", "doctor", "--quiet", "--only", "sockets", "--only", "daemons").stdout
+
+
+def table(page):
+    """[(what is missing, what Postfix says, what doctor says)]"""
+    text = page.text.split("# CHROOT\n")[1].split("# MAIL MADE")[0]
+    return re.findall(r"(?m)^\|  (.*)\n:  (.*)\n:  (.*)$", text)
+
+
+def says(h, mark, row):
+    what, postfix, doctors = row
+    for daemon, program in (("spf", "smtpd"), ("dkim", "cleanup")):
+        tap.ok(h.logged(mark, "%s\\[\\d+\\]: warning: %s" % (program, re.escape(MILTER % daemon + postfix))),
+               "chroot: %s: %s says: %s" % (what, program, postfix), h.log_since(mark))
+    found = doctor()
+    tap.ok(doctors in found and "FAIL" in found, "chroot: %s: doctor says: %s" % (what, doctors), found)
+
+
+def try_all(h):
+    mark = h.log_mark()
+    reply, message = h.inbound()
+    ident, _ = h.local()
+    return mark, reply, message, ident
+
+
+def chroot(h, page):
+    missing, closed, stopped, dead = table(page)
+    h.enabled()
+    must("umount", MOUNT_POINT)
+    mark, reply, message, ident = try_all(h)
+    tap.ok(message and not message.all(AR), "chroot: no mount: inbound mail passes unseen", repr(reply))
+    tap.ok(h.submit()[0].temporary, "chroot: no mount: what is submitted waits")
+    says(h, mark, missing)
+    r = run("gatepost", "postfix", "enable")
+    tap.ok(r.returncode == 69 and "mount -B --mkdir" in r.stderr, "chroot: enable says what to mount", r.stdout + r.stderr)
+    for command in page.commands("CHROOT"):
+        must("sh", "-c", command)
+    must("postqueue", "-f")
+    tap.ok(judged(h.inbound()[1]), "chroot: the page's mount mends it")
+    file, text = page.block("CHROOT", 1)
+    places_host.write(file, text)
+    must("umount", MOUNT_POINT)
+    must("mount", MOUNT_POINT)
+    tap.ok(judged(h.inbound()[1]), "chroot: the line of fstab does the same")
+    must("gpasswd", "-d", "postfix", "_gatepost")
+    h.reload()
+    says(h, try_all(h)[0], closed)
+    joined, reload = page.commands("CHROOT", 2)
+    must("sh", "-c", joined)
+    tap.ok(not judged(h.inbound()[1]), "chroot: the group alone does not reach processes that run")
+    must("sh", "-c", reload)
+    tap.ok(judged(h.inbound()[1]), "chroot: the reload does")
+    for service in ("spf", "dkim"):
+        h.services[service].process.kill()
+    says(h, try_all(h)[0], dead)
+    for service in ("spf", "dkim"):
+        shutil.rmtree(h.services[service].folder)  # as systemd does with a service that is stopped
+    says(h, try_all(h)[0], stopped)
+
+
+def no_chroot(h, page):
+    h.fresh()
+    must("umount", MOUNT_POINT)
+    must("adduser", "postfix", "_gatepost")
+    for command in page.commands("CHROOT", 3):
+        must("sh", "-c", command)
+    must("postconf", "-F", "submission/inet/chroot=n", "submissions/inet/chroot=n")
+    r = run("gatepost", "postfix", "enable")
+    tap.ok(r.returncode == 0 and "from inside" not in r.stdout, "no chroot: enable needs no mount", r.stdout + r.stderr)
+    tap.ok(judged(h.inbound()[1]) and is_signed(h, h.submit()[1]), "no chroot: both ways")
+    ident, _ = h.local()
+    tap.ok(is_signed(h, h.sink.wait(ident)), "no chroot: local mail")
+
+
+# -- mail that no client sends -------------------------------------------------
+
+def local(h, page):
+    h.enabled()
+    h.set_policy(page.block("SUBMISSION ALONE", 1)[1].replace("100/1h", "1/1h").replace('"auth"', '"domain"'))
+    ident, _ = h.local(more=FORGED)
+    message = h.sink.wait(ident)
+    tap.ok(is_signed(h, message) and not message.all(AR), "local: signed, not judged, a forged field goes")
+    mark = h.log_mark()
+    ident, done = h.local()
+    line = h.logged(mark, r"cleanup\[.*milter-reject: END-OF-MESSAGE from localhost\[127.0.0.1\]: 4.7.1 message rate exceeded")
+    tap.ok(line and done.returncode == 0, "local: it is counted; over the limit it is put off", h.log_since(mark))
+    tap.ok(OURS in must("mailq") and os.listdir("/var/spool/postfix/maildrop"), "local: mailq shows it, in maildrop")
+    h.set_policy(h.shop)
+    must("postfix", "reload")
+    tap.ok(is_signed(h, h.sink.wait(ident)), "local: later it leaves, signed")
+    h.set_policy(page.block("SUBMISSION ALONE", 1)[1].replace('"127.0.0.1"', '"192.0.2.1"'))
+    mark = h.log_mark()
+    ident, done = h.local()
+    bounce = h.sink.wait(lambda m: not m.sender)
+    tap.ok(done.returncode == 0 and h.logged(mark, "status=bounced") and bounce and bounce.rcpts == ["a@" + OURS] and
+           b"may not be sent by this client" in bounce.raw, "local: what senders refuse bounces, with the reply in it",
+           h.log_since(mark))
+
+
+def bounced(h, ident_of_policy):
+    """A submission bounces: the notification."""
+    h.set_policy(ident_of_policy)
+    h.sink.messages.clear()
+    reply, _ = h.submit(rcpt="u@nowhere.example")
+    tap.ok(reply.good, "bounce: the message itself is taken", repr(reply))
+    return h.sink.wait(lambda m: not m.sender)
+
+
+def bounces(h, page):
+    h.enabled()
+    tap.ok(not bounced(h, h.shop).all(DKIM), "bounce: passes no filter as installed")
+    h.apply(page, "BOUNCES")
+    bounce = bounced(h, h.shop)
+    tap.ok(is_signed(h, bounce) and "MAILER-DAEMON@" + OURS in bounce.first("From"), "bounce: signed, From: myorigin",
+           bounce.raw[:600].decode())
+    strict = page.block("SUBMISSION ALONE", 1)[1]
+    tap.ok(is_signed(h, bounced(h, strict)), "bounce: signed with senders that list 127.0.0.1")
+    bounce = bounced(h, strict.replace('"127.0.0.1"', '"192.0.2.1"'))
+    tap.ok(bounce and not bounce.all(DKIM), "bounce: with other senders it leaves unsigned, and is not refused")
+    limited = h.shop[:-2] + ('\tpreflight { mode = enforce  else = reject  require = { "subject", "dmarc-record" } }\n'
+                             '\tlimit "x" { rate = { "1/1h" }  by = { "domain" } }\n}\n')
+    tap.ok(bounced(h, limited), "bounce: neither preflight nor a limit stands in its way")
+
+
+def main():
+    page = places_host.Page()
+    with lab_base.Lab("places") as lab:
+        h = places_host.Host(lab)
+        for test in (example, mx, submission, both, chroot, no_chroot, local, bounces):
+            if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
+                began = time.monotonic()
+                tap.run(test.__name__, test, h, page)
+                tap.note("%s: %.1f s" % (test.__name__, time.monotonic() - began))
+    if len(sys.argv) < 2:
+        tap.equal(page.unused(), [], "every block of the page was used")
+    tap.done()
+
+
+main()
