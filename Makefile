@@ -10,6 +10,7 @@
 #   make soak       what takes too long for CI
 #   make deb        the Debian packages, in build/deb
 #   make deb-lint   them: lintian, and is a second build the same to the byte
+#   make installcheck  both, and the packages in use on a Debian of their own
 #   make install clean
 #
 # O=DIR puts the build elsewhere.  WERROR= builds on with an unknown compiler.
@@ -71,8 +72,8 @@ FUZZERS  := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH_LIB := $(wildcard tests/bench/lib/*.c)
 BENCHES  := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
-.PHONY: all check demo lint asan tsan fuzz bench soak deb deb-lint install man \
-        clean unit fuzzers benches
+.PHONY: all check demo lint asan tsan fuzz bench soak deb deb-lint installcheck \
+        install man clean unit fuzzers benches
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -247,6 +248,10 @@ deb: setup-deb
 deb-lint: deb
 	$(Q)packaging/lintian.sh $(O)/deb
 	$(Q)packaging/build-deb.sh --compare $(O)/deb $(VERSION)
+
+# The second build goes on beside the making of the root folder.
+installcheck: setup-packages deb
+	$(Q)O=$(O) tests/packages/run.sh $(VERSION)
 
 clean:
 	rm -rf $(O)

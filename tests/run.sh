@@ -2,6 +2,8 @@
 # run.sh [NAME...] - run the test programs and count what they say (TAP).
 # With names, only the programs whose name contains one of them.
 #
+#   SUITE  check (the default), or packages: what `make installcheck` has
+#          prepared, in a Debian of its own
 #   O      the build (default build); `make all asan` has filled it
 #   LIMIT  seconds that one program may take (default 300)
 #   JOBS   programs at once (default 2)
@@ -9,13 +11,19 @@
 # One line a program; what a failed one said; every skipped test with its
 # reason; and last "N passed, N failed, N skipped".  A program that crashes,
 # runs out of time, or does not do what its plan says has failed.  Exit 1 when
-# anything failed.  All of its output is in $O/test-logs/NAME.log.
+# anything failed.  All of its output is in $O/test-logs/NAME.log, or
+# $O/package-logs.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 O=$(realpath "${O:-build}")
 LIMIT=${LIMIT:-300}
 JOBS=${JOBS:-2}
-logs=$O/test-logs
+SUITE=${SUITE:-check}
+case $SUITE in
+check) logs=$O/test-logs ;;
+packages) logs=$O/package-logs ;;
+*) echo "run.sh: no suite \"$SUITE\"" >&2 && exit 64 ;;
+esac
 filters=("$@")
 
 export O LC_ALL=C CMOCKA_MESSAGE_OUTPUT=TAP PYTHONDONTWRITEBYTECODE=1
@@ -149,32 +157,47 @@ interrupted() {
 trap interrupted INT TERM
 
 # -- the programs ------------------------------------------------------------
-for file in tests/unit/test_*.c; do
-	name=unit/$(basename "$file" .c)
-	program=$O/asan/bin/${name#unit/}
-	matches "$name" || continue
-	if [ -x "$program" ]; then
-		beside "$JOBS" run "$name" "$program"
-	else
-		not_run "$name" F "$program is not built"
-	fi
-done
-for file in tests/test_*.sh tests/vectors/*.sh tests/vectors/*.py; do
-	name=${file#tests/}
-	[ -x "$file" ] && matches "$name" && beside "$JOBS" script "$name" "$file"
-done
-wait
-for file in tests/protocol/test_*.sh tests/protocol/test_*.py \
-	tests/integration/test_*.sh tests/integration/test_*.py; do
-	name=${file#tests/}
-	matches "$name" || continue
-	if [[ $name == integration/* && $(id -u) -ne 0 ]]; then
-		not_run "$name" S "needs root"
-	else
-		beside "$JOBS" script "$name" "$file"
-	fi
-done
-wait
+check_programs() {
+	local file name program
+	for file in tests/unit/test_*.c; do
+		name=unit/$(basename "$file" .c)
+		program=$O/asan/bin/${name#unit/}
+		matches "$name" || continue
+		if [ -x "$program" ]; then
+			beside "$JOBS" run "$name" "$program"
+		else
+			not_run "$name" F "$program is not built"
+		fi
+	done
+	for file in tests/test_*.sh tests/vectors/*.sh tests/vectors/*.py; do
+		name=${file#tests/}
+		[ -x "$file" ] && matches "$name" &&
+			beside "$JOBS" script "$name" "$file"
+	done
+	wait
+	for file in tests/protocol/test_*.sh tests/protocol/test_*.py \
+		tests/integration/test_*.sh tests/integration/test_*.py; do
+		name=${file#tests/}
+		matches "$name" || continue
+		if [[ $name == integration/* && $(id -u) -ne 0 ]]; then
+			not_run "$name" S "needs root"
+		else
+			beside "$JOBS" script "$name" "$file"
+		fi
+	done
+	wait
+}
+
+packages_programs() {
+	local file name
+	for file in tests/packages/test_*.sh tests/packages/test_*.py; do
+		name=${file#tests/}
+		matches "$name" && beside "$JOBS" script "$name" "$file"
+	done
+	wait
+}
+
+"${SUITE}_programs"
 
 # -- what they said ----------------------------------------------------------
 passed=0 failed=0 skipped=0 programs=0

@@ -1,6 +1,7 @@
 #!/bin/sh
-# setup.sh [demo|check|sendmail|lint|fuzz|bench|deb|all]... - see to it that the Debian
-# packages are there which building and testing need (default: check).
+# setup.sh [demo|check|sendmail|lint|fuzz|bench|deb|packages|all]... - see to it
+# that the Debian packages are there which building and testing need (default:
+# check).
 #
 # Nothing missing: silent, and nothing is done.  As root: installs the missing
 # ones.  Otherwise: prints the command for root and exits 69.  No service that
@@ -32,6 +33,8 @@ lint="$build clang-format clang-tidy cppcheck shellcheck scdoc mandoc systemd
 fuzz="$build clang libclang-rt-14-dev llvm"
 bench="$build $servers $dkim redis-server"
 deb="$build build-essential debhelper lintian scdoc"
+# a Debian of its own for the packages
+packages="$deb autopkgtest dpkg-dev mmdebstrap python3 systemd-container"
 
 # A package's service that must not run on this host because of us.
 services="postfix nsd opendkim prometheus redis-server"
@@ -52,7 +55,8 @@ packages_of() {
 	fuzz) echo "$fuzz" ;;
 	bench) echo "$bench" ;;
 	deb) echo "$deb" ;;
-	all) echo "$demo $check $lint $fuzz $bench $deb" ;;
+	packages) echo "$packages" ;;
+	all) echo "$demo $check $lint $fuzz $bench $packages" ;;
 	*) return 1 ;;
 	esac
 }
@@ -195,7 +199,7 @@ list=
 for group in "$@"; do
 	list="$list $(packages_of "$group")" || {
 		echo "setup.sh: no group \"$group\"; there are demo, check," \
-			"sendmail, lint, fuzz, bench, deb and all" >&2
+			"sendmail, lint, fuzz, bench, deb, packages and all" >&2
 		exit 64
 	}
 done

@@ -29,7 +29,7 @@ def _mount(*words):
     subprocess.run(["mount", *words], check=True, capture_output=True)
 
 
-def _loopback_up():
+def loopback_up():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         fcntl.ioctl(s, SIOCSIFFLAGS, struct.pack("16sH14s", b"lo", IFF_UP_RUNNING, b""))
 
@@ -62,7 +62,7 @@ def _move_in(folder):
     here = os.getcwd()
     os.chroot(root)
     os.chdir(here)
-    _loopback_up()
+    loopback_up()
 
 
 def _usable():

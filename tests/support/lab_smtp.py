@@ -166,7 +166,7 @@ NOWHERE = "nowhere.example"
 class Sink:
     """An SMTP server that takes everything else and remembers it."""
 
-    def __init__(self):
+    def __init__(self, port=0):
         self.messages = []
         self.changed = threading.Condition()
         sink = self
@@ -182,7 +182,7 @@ class Sink:
             daemon_threads = True
             request_queue_size = 100
 
-        self.server = Server(("127.0.0.1", 0), Session)
+        self.server = Server(("127.0.0.1", port), Session)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
