@@ -135,6 +135,9 @@ def shown_policies():
         example = re.split(r"\n# [A-Z]+\n", text.split("# EXAMPLE\n")[1])[0]
         yield page, next(b for b in re.findall(r"^```\n(.*?)^```$", example, re.M | re.S)
                          if "limit " in b)
+    folder = os.path.join("packaging", "examples", "policy")
+    files = ["gatepost.conf"] + [os.path.join("policy.d", name) for name in os.listdir(os.path.join(lab_base.ROOT, folder, "policy.d"))]
+    yield "examples", "\n".join(document(folder, name) for name in files)
 
 
 def accepted_examples(lab):
