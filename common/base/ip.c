@@ -129,6 +129,17 @@ gp_prefix_has(const struct gp_prefix *p, const struct gp_ip *ip)
 	return gp_ip_in(ip, &p->ip, p->bits);
 }
 
+bool
+gp_ip_is_loopback(const struct gp_ip *ip)
+{
+	static const struct gp_ip loopback = { .family = GP_IP_V6,
+		.b = { [15] = 1 } };
+
+	if (ip->family == GP_IP_V4)
+		return ip->b[0] == 127;
+	return gp_ip_eq(ip, &loopback);
+}
+
 const char *
 gp_ip_format(const struct gp_ip *ip, char out[GP_IP_TEXT])
 {

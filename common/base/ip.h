@@ -55,6 +55,9 @@ bool gp_ip_eq(const struct gp_ip *a, const struct gp_ip *b);
 bool gp_ip_in(const struct gp_ip *ip, const struct gp_ip *net, unsigned bits);
 bool gp_prefix_has(const struct gp_prefix *p, const struct gp_ip *ip);
 
+/* gp_ip_is_loopback - 127.0.0.0/8 or ::1. */
+bool gp_ip_is_loopback(const struct gp_ip *ip);
+
 /* gp_ip_format - RFC 5952 text into `out`; "unknown" without a family. */
 const char *gp_ip_format(const struct gp_ip *ip, char out[GP_IP_TEXT]);
 

@@ -20,7 +20,7 @@
 struct gp_sender_facts {
 	const char *login; /* {auth_authen}; NULL or "": none */
 	struct gp_ip client;
-	bool bounce; /* made by the MTA itself: not by SMTP, null sender */
+	bool bounce; /* made by our own MTA, with a null sender */
 };
 
 /* gp_login_normalize - as logins are compared: ASCII letters lower-cased, and

@@ -50,7 +50,7 @@ begin_signing(struct gp_msg *m, struct message *dkim)
 	const struct gp_dkim_outbound outbound = { .header = &dkim->header,
 		.sender = { .login = m->login,
 		    .client = s->connect.client,
-		    .bounce = s->connect.local && m->sender.is_null } };
+		    .bounce = gp_msg_is_bounce(m) } };
 
 	dkim->signer = gp_dkim_signer_begin(&with, &outbound);
 }

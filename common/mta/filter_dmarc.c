@@ -81,7 +81,7 @@ look_before_leaving(struct gp_msg *m, struct message *dmarc)
 		.sender = &m->sender,
 		.sender_readable = m->sender_readable,
 		.helo = helo == NULL ? s->app->host : helo,
-		.bounce = s->connect.local && m->sender.is_null };
+		.bounce = gp_msg_is_bounce(m) };
 
 	if (!wants_preflight(m))
 		return gp_continue();

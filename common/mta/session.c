@@ -490,6 +490,16 @@ gp_session_abort(struct gp_session *s)
 
 /* -- for handlers ------------------------------------------------------ */
 
+bool
+gp_msg_is_bounce(const struct gp_msg *m)
+{
+	const struct gp_connect *c = &m->session->connect;
+
+	return m->sender.is_null &&
+	       (c->local ||
+		   (gp_ip_is_loopback(&c->client) && m->login[0] == '\0'));
+}
+
 void
 gp_msg_deadline(struct gp_msg *m, int64_t ms)
 {

@@ -208,6 +208,14 @@ gp_session_effects(const struct gp_session *s, size_t *n);
 
 /* -- for handlers ------------------------------------------------------ */
 
+/*
+ * gp_msg_is_bounce - is it a bounce that our MTA has made?  To refuse it is to
+ * lose it.  It has a null sender and did not come by SMTP; or it came so from
+ * this host without a login, as what Sendmail's sendmail(1) submits and
+ * bounces.
+ */
+bool gp_msg_is_bounce(const struct gp_msg *m);
+
 /* gp_msg_deadline - nothing in this callback may wait longer than `ms`. */
 void gp_msg_deadline(struct gp_msg *m, int64_t ms);
 

@@ -408,17 +408,6 @@ is_plain(struct gp_str s, size_t max)
 	return s.n > 0 && s.n <= max;
 }
 
-static bool
-is_loopback(const struct gp_ip *ip)
-{
-	static const struct gp_ip loopback = { .family = GP_IP_V6,
-		.b = { [15] = 1 } };
-
-	if (ip->family == GP_IP_V4)
-		return ip->b[0] == 127;
-	return gp_ip_eq(ip, &loopback);
-}
-
 /* Why a library must not see the question; NULL: it may. */
 static const char *
 unfit(const struct gp_spf_front *f)
@@ -426,7 +415,7 @@ unfit(const struct gp_spf_front *f)
 	const struct gp_spf_query *q = f->q;
 	char domain[GP_DOMAIN_TEXT];
 
-	if (is_loopback(&f->client))
+	if (gp_ip_is_loopback(&f->client))
 		return "a loopback client is not for libspf2";
 	if (!is_plain(q->local, GP_LOCAL_PART_MAX))
 		return "the local part is not for libspf2";

@@ -308,6 +308,36 @@ ip_arpa_is_reversed_in_parts(void **state)
 	    "ip6.arpa");
 }
 
+static void
+ip_loopback_is_a_net_and_one_address(void **state)
+{
+	static const struct {
+		const char *ip;
+		bool loopback;
+	} rows[] = {
+		{ "127.0.0.1", true },
+		{ "127.255.255.255", true },
+		{ "::1", true },
+		{ "::ffff:127.0.0.1", true },
+		{ "126.255.255.255", false },
+		{ "128.0.0.0", false },
+		{ "::", false },
+		{ "::2", false },
+		{ "7f00::1", false },
+	};
+	const struct gp_ip unknown = { .family = GP_IP_UNKNOWN };
+
+	(void)state;
+	for (size_t i = 0; i < ROWS(rows); i++) {
+		struct gp_ip ip;
+
+		assert_int_equal(gp_ip_parse(gp_str(rows[i].ip), &ip), GP_OK);
+		if (gp_ip_is_loopback(&ip) != rows[i].loopback)
+			fail_msg("%s", rows[i].ip);
+	}
+	assert_false(gp_ip_is_loopback(&unknown));
+}
+
 int
 main(void)
 {
@@ -320,6 +350,7 @@ main(void)
 		cmocka_unit_test(prefix_has_compares_bits_inside_one_family),
 		cmocka_unit_test(ip_in_takes_any_number_of_bits),
 		cmocka_unit_test(ip_arpa_is_reversed_in_parts),
+		cmocka_unit_test(ip_loopback_is_a_net_and_one_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define LEAVING                                                                \
-	"trust { clients = { \"192.0.2.0/24\" } }\n"                           \
+	"trust { clients = { \"192.0.2.0/24\", \"127.0.0.1\", \"::1\" } }\n"   \
 	"domain \"own.test\" { key \"s1\" { file = \"a.pem\" }\n"              \
 	"  preflight { mode = %s require = { \"date\", \"aligned-spf\" }\n"    \
 	"    egress = { \"203.0.113.1\" } else = %s temperror = tempfail } "   \
@@ -53,6 +53,12 @@ static const struct leaving_row leaving[] = {
 	    GP_REJECT, "5.7.1", false },
 	{ "a bounce of the MTA", "enforce", "reject", "", "<>", undated, NULL,
 	    GP_CONTINUE, NULL, false },
+	{ "a bounce of sendmail(1), by SMTP", "enforce", "reject", "127.0.0.1",
+	    "<>", undated, NULL, GP_CONTINUE, NULL, false },
+	{ "another one", "enforce", "reject", "::1", "<>", undated, NULL,
+	    GP_CONTINUE, NULL, false },
+	{ "other mail of it", "enforce", "reject", "::1", "<a@own.test>",
+	    undated, NULL, GP_REJECT, "5.7.1", false },
 	{ "a null sender of a client", "enforce", "reject", "192.0.2.1", "<>",
 	    undated, NULL, GP_REJECT, "5.7.1", false },
 	{ "DNS does not tell", "enforce", "reject", "192.0.2.1", "<a@own.test>",

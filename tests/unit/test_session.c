@@ -370,6 +370,33 @@ session_noted_recipients_are_never_refused(void **state)
 }
 
 static void
+session_bounce_is_of_our_own_mta(void **state)
+{
+	static const struct {
+		const char *ip, *sender, *login;
+		bool bounce;
+	} rows[] = {
+		{ "", "<>", NULL, true },
+		{ "", "", NULL, true },
+		{ "127.0.0.1", "<>", NULL, true },
+		{ "::1", "<>", NULL, true },
+		{ "", "<a@b.test>", NULL, false },
+		{ "127.0.0.1", "<a@b.test>", NULL, false },
+		{ "127.0.0.1", "<>", "app", false },
+		{ "192.0.2.1", "<>", NULL, false },
+	};
+	struct fake_mta *f = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		fake_connect(f, rows[i].ip);
+		gp_session_mail(f->session, rows[i].sender, rows[i].login,
+		    false);
+		if (gp_msg_is_bounce(f->session->msg) != rows[i].bounce)
+			fail_msg("%s %s", rows[i].ip, rows[i].sender);
+	}
+}
+
+static void
 session_mta_reads_what_is_no_address(void **state)
 {
 	static const struct {
@@ -586,6 +613,7 @@ main(void)
 		T(session_events_out_of_order_break_it_with_a_tempfail),
 		T(session_hostile_arguments_break_it),
 		T(session_noted_recipients_are_never_refused),
+		T(session_bounce_is_of_our_own_mta),
 		T(session_mta_reads_what_is_no_address),
 		T(session_reading_is_of_one_recipient),
 		T(session_over_long_field_breaks_it),
