@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""suite_preflight on Postfix: preflight by gatepost-dmarc."""
+"""suite_preflight on Postfix."""
 import os
 import sys
 

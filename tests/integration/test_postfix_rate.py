@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""suite_rate on Postfix: gatepost-rate."""
+"""suite_rate on Postfix."""
 import os
 import sys
 

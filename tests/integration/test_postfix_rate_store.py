@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""suite_rate_store on Postfix: relays that share limits."""
+"""suite_rate_store on Postfix."""
 import os
 import sys
 

@@ -90,6 +90,8 @@ class Client:
         """DATA and the message; the last reply."""
         reply = self.command("DATA")
         if reply.code != 354:
+            # Sendmail, when a filter has gone, keeps sender and recipients
+            self.command("RSET")
             return reply
         self.send(stuffed(message))
         return self.reply()

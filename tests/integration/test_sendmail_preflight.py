@@ -1,0 +1,14 @@
+#!/usr/bin/python3
+"""suite_preflight on Sendmail."""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "protocol")]
+import lab_host
+
+lab_host.enter("Preflight with Sendmail")
+import lab_sendmail
+import suite_preflight
+
+suite_preflight.main(lab_sendmail.Sendmail)
