@@ -222,5 +222,27 @@ else
 	result "six parameters are allowed" yes
 fi
 
+# unit SED FILE: our units, one of them edited
+unit() {
+	fresh
+	cp "$here/../../packaging/systemd/"* "$tmp/tree/"
+	sed -i "$1" "$tmp/tree/$2"
+}
+
+if command -v systemd-analyze >/dev/null; then
+	unit '' gatepost-spf.service
+	passes "our units pass" units.sh
+	unit 's/^PrivateUsers=.*//; s/^RestrictNamesp.*//' gatepost-dmarc.service
+	finds "an open sandbox is found" units.sh 'dmarc.service: more exposed'
+	unit 's/^LockPersonality=yes//' gatepost-rate.service
+	finds "a sandbox of its own is found" units.sh 'rate.service: the sandbox'
+	unit 's/^Inaccessible.*//' gatepost-exporter.service
+	finds "a way to the keys is found" units.sh 'exporter.service: .* keys'
+	unit 's/^Options=/Optins=/' var-spool-postfix-run-gatepost.mount
+	finds "an unknown directive of a mount is found" units.sh "key 'Optins'"
+	unit 's/^.Install./[Instal]/' gatepost.target
+	finds "an unknown section of a target is found" units.sh 'Instal'
+fi
+
 echo "1..$n"
 exit $failed
