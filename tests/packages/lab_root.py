@@ -5,9 +5,10 @@ host that it becomes.
         host.run("systemctl", "status")
 
 The root is made once by mmdebstrap and kept in $O/roots.  It has systemd, and
-what every test of debian/tests/control depends on.  What else those tests and
-the packages in $O/deb depend on lies in apt's archive and is not installed, so
-that apt has to be told of it, but needs no network.  A host writes to memory.
+what several of the tests in debian/tests/control depend on.  What else those
+tests and the packages in $O/deb depend on lies in apt's archive and is not
+installed, so that apt has to be told of it, but needs no network.  A host
+writes to memory.
 """
 import contextlib
 import fcntl
@@ -87,7 +88,8 @@ def _kept_root():
     if os.geteuid() != 0:
         raise Missing("needs root")
     tests, packages = needed_by_tests(), needed_by_packages()
-    included = sorted(set(BASE).union(set.intersection(*tests) if tests else ()))
+    shared = {p for t in tests for p in t if sum(p in other for other in tests) > 1}
+    included = sorted(shared.union(BASE))
     groups = [sorted(packages)] + [sorted(t | packages) for t in tests]
     name = "%s-%s" % (suite(), hashlib.sha256(repr((included, groups)).encode()).hexdigest()[:12])
     folder = os.path.join(lab_base.BUILD, "roots")

@@ -16,6 +16,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path[1:1] = [os.path.join(os.getcwd(), "tests", part) for part in ("support", "protocol")]
 import lab_base
+import lab_dkim
 import lab_nsd
 import lab_smtp
 
@@ -23,8 +24,10 @@ DAEMONS = ("spf", "dkim", "dmarc", "rate")
 BOOTED = os.path.isdir("/run/systemd/system")
 DOMAIN = "shop.example"
 CHROOT = "/var/spool/postfix"
-# a bank that signs, its host, and somebody who is neither
-BANK, BANK_HOST, STRANGER = "bank.example", "192.0.2.7", "192.0.2.66"
+MOUNT = "var-spool-postfix-run-gatepost.mount"
+# a bank that signs, its host, and somebody who is neither; Debian's Sendmail
+# refuses the addresses of 192.0.2.0/24
+BANK, BANK_HOST, STRANGER = "bank.example", "203.0.113.7", "203.0.113.66"
 
 ZONE = """\
 $TTL 60
@@ -148,13 +151,18 @@ class From(lab_smtp.Client):
 class World:
     """DNS of all, on port 53 of this host; addresses of others; a sink."""
 
-    def __init__(self, lab, zone):
+    def __init__(self, lab):
         self.published = ZONE
-        self.zone = dict(zone)
+        self.key = lab_dkim.Key("ed25519")
+        self.zone = {
+            BANK: {"A": [BANK_HOST], "TXT": ["v=spf1 ip4:%s -all" % BANK_HOST]},
+            "_dmarc." + BANK: {"TXT": ["v=DMARC1; p=reject"]},
+            lab_dkim.name("b2026", BANK): {"TXT": [self.key.record]},
+            "mail." + BANK: {"A": [BANK_HOST]},
+            "7.113.0.203.in-addr.arpa": {"PTR": ["mail." + BANK]}}
         run("service", "nsd", "stop")
         lab_base.wait_until(lambda: not lab_nsd.answers(53), 20, "Debian's nsd has ended")
-        root = {"7.2.0.192.in-addr.arpa": {"PTR": ["mail." + BANK]}, "mail." + BANK: {"A": [BANK_HOST]}, **zone}
-        self.nsd = lab_nsd.Nsd(lab, root, port=53, zones={DOMAIN: ZONE})
+        self.nsd = lab_nsd.Nsd(lab, self.zone, port=53, zones={DOMAIN: ZONE})
         with open("/etc/resolv.conf", "w", encoding="ascii") as f:
             f.write("nameserver 127.0.0.1\n")
         for address in (BANK_HOST, STRANGER):
@@ -168,8 +176,56 @@ class World:
         for name, data in re.findall(r"(?m)^(\S+)\.\s.*?\bTXT\s*\(([^)]*)\)", records):
             self.zone[name] = {"TXT": ["".join(re.findall(r'"([^"]*)"', data))]}
 
+    def sent(self, tap, ident):
+        """It has arrived, with two signatures that dkimpy lets pass."""
+        mail = self.sink.wait(ident, 30)
+        if not tap.ok(mail, ident + ": sent", run("mailq").stdout):
+            return
+        got = lab_dkim.signatures(mail.raw, self.zone)
+        tap.equal([(s.domain, s.algorithm, s.good) for s in sorted(got, key=lambda s: s.algorithm)],
+                  [(DOMAIN, a + "-sha256", True) for a in ("ed25519", "rsa")], ident + ": two signatures, and dkimpy verifies them")
+
+    def send(self, tap, ident):
+        """By sendmail(1), as cron and scripts do."""
+        must("sendmail", "-f", "a@" + DOMAIN, "b@far.example", input=local(ident))
+        self.sent(tap, ident)
+
+    def receive(self, tap, ident, client, text, wanted):
+        """Mail for us, by that client; its one Authentication-Results has these."""
+        with From(client) as c:
+            c.command("EHLO mail." + BANK)
+            answer = c.message("<a@%s>" % BANK, ["user@" + DOMAIN], text)
+        if not tap.ok(answer[2] and answer[2].good, ident + ": taken", repr(answer)):
+            return
+        mail = self.sink.wait(ident, 30)
+        fields = mail.all("Authentication-Results") if mail else []
+        tap.ok(len(fields) == 1 and all(w in fields[0] for w in wanted), "%s: %s" % (ident, " ".join(wanted)), fields)
+
+    def judge(self, tap):
+        """What comes in, good and forged; in monitor mode all of it is taken."""
+        self.receive(tap, "good", BANK_HOST, self.signed("good"),
+                     ("spf=pass smtp.mailfrom=" + BANK, "dkim=pass header.d=" + BANK, "dmarc=pass header.from=" + BANK))
+        forged = message("forged", "a@" + BANK, "Authentication-Results: %s; dmarc=pass header.from=%s" % (socket.getfqdn(), BANK))
+        self.receive(tap, "forged", STRANGER, forged, ("spf=fail", "dkim=none", "dmarc=fail", "header.from=" + BANK))
+
+    def signed(self, ident):
+        return lab_dkim.sign(message(ident, "a@" + BANK), BANK, "b2026", self.key)
+
 
 def message(ident, sender, *more):
     lines = ["From: <%s>" % sender, "To: <b@far.example>", "Subject: " + ident, "Date: Sun, 22 Nov 2026 12:00:00 +0000",
              "Message-ID: <%s@%s>" % (ident, sender.split("@")[1]), "X-Lab-Id: " + ident, *more, "", "Hello.", ""]
     return "\r\n".join(lines)
+
+
+def local(ident):
+    """Mail of ours for sendmail(1)."""
+    return message(ident, "a@" + DOMAIN).replace("\r\n", "\n")
+
+
+def make_keys(tap, world):
+    """The README's way from no key to one that signs."""
+    world.publish("".join(re.findall(r"^\S+\._domainkey\.[^)]*\)\n", works(tap, "gatepost", "key", "new", DOMAIN), re.M)))
+    works(tap, "gatepost", "key", "check", DOMAIN, "--wait")
+    works(tap, "gatepost", "check")
+    works(tap, "gatepost", "reload")
