@@ -89,18 +89,17 @@ class Service:
 
     def __init__(self, name):
         self.name, self.unit = name, unit_settings(name)
-        folder = "/run/" + self.unit["RuntimeDirectory"]
-        mode = int(self.unit["RuntimeDirectoryMode"], 8)
-        os.makedirs(folder, exist_ok=True)
-        os.chmod(folder, mode)
-        shutil.chown(folder, self.unit["User"], self.unit["Group"])
         if "StateDirectory" in self.unit:
-            state = "/var/lib/" + self.unit["StateDirectory"]
-            os.makedirs(state, exist_ok=True)
-            shutil.chown(state, self.unit["User"], self.unit["Group"])
+            self._folder("/var/lib/" + self.unit["StateDirectory"], self.unit["StateDirectoryMode"])
         self.start()
 
+    def _folder(self, path, mode):
+        os.makedirs(path, exist_ok=True)
+        os.chmod(path, int(mode, 8))
+        shutil.chown(path, self.unit["User"], self.unit["Group"])
+
     def start(self):
+        self._folder("/run/" + self.unit["RuntimeDirectory"], self.unit["RuntimeDirectoryMode"])
         self.process = lab_base.Process(
             ["setpriv", "--reuid", self.unit["User"], "--regid", self.unit["Group"], "--init-groups", "sh", "-c",
              "umask %s; exec %s" % (self.unit["UMask"], self.unit["ExecStart"])])
@@ -109,6 +108,7 @@ class Service:
 
     def stop(self):
         self.process.stop()
+        shutil.rmtree("/run/" + self.unit["RuntimeDirectory"])
 
 
 class ByHand:
@@ -139,10 +139,6 @@ def show(unit, *names):
     text = must("systemctl", "show", unit, *("-p" + n for n in names))
     found = dict(line.split("=", 1) for line in text.splitlines())
     return found[names[0]] if len(names) == 1 else found
-
-
-def main_pids(names=DAEMONS):
-    return {n: int(show("gatepost-%s.service" % n, "MainPID")) for n in names}
 
 
 # -- the host ----------------------------------------------------------------
@@ -185,6 +181,20 @@ class Debian:
         """What only systemd shows."""
         self.tap.skip(what, "without systemd: " + self.machine.why)
 
+    # -- daemons -----------------------------------------------------------------
+    def pids(self):
+        """{name: its process, or 0}."""
+        if self.by_hand:
+            return {n: s.process.pid for n, s in self.by_hand.services.items()}
+        return {n: int(show("gatepost-%s.service" % n, "MainPID")) for n in DAEMONS}
+
+    def restart(self, *names):
+        for name in names:
+            if self.by_hand:
+                self.by_hand.restart(name)
+            else:
+                must("systemctl", "restart", "gatepost-" + name)
+
     # -- apt ---------------------------------------------------------------------
     def archive(self, name):
         write("/etc/apt/sources.list", "deb [trusted=yes] file:%s/%s ./\n" % (ARCHIVE, name))
@@ -212,6 +222,11 @@ class Debian:
         if self.by_hand and not os.path.ismount(CHROOT + "/run/gatepost"):
             must("mount", "-B", "--mkdir", "/run/gatepost", CHROOT + "/run/gatepost")
         must("gatepost", "postfix", "enable")
+
+    def disable(self):
+        must("gatepost", "postfix", "disable")
+        if self.by_hand:
+            must("umount", CHROOT + "/run/gatepost")
 
     # -- mail --------------------------------------------------------------------
     def send_local(self, ident):

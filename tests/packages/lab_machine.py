@@ -16,6 +16,7 @@ that a failure, GP_BOOT=no asks for it.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,11 @@ class Machine:
         sys.exit(REBOOT)
 
 
+def name_of(folder):
+    """As a host's name may be."""
+    return re.sub(r"[^a-z0-9]+", "-", os.path.basename(folder)).strip("-")
+
+
 # -- the folder --------------------------------------------------------------
 def mount(*words):
     subprocess.run(["mount", *words], check=True, capture_output=True)
@@ -67,7 +73,10 @@ def _make_root(folder):
     for d in (upper, work, root):
         os.mkdir(d)
     base = os.path.realpath(os.path.join(PREPARED, "root"))
-    mount("-t", "overlay", "overlay", "-o", "lowerdir=%s,upperdir=%s,workdir=%s" % (base, upper, work), root)
+    try:
+        mount("-t", "overlay", "overlay", "-o", "lowerdir=%s,upperdir=%s,workdir=%s" % (base, upper, work), root)
+    except subprocess.CalledProcessError:
+        subprocess.run(["cp", "-a", base + "/.", root], check=True)
     return root
 
 
@@ -115,30 +124,36 @@ def _leave_no_groups(name):
 
 class Booted:
     def __init__(self, folder, root):
-        self.root, self.name = root, os.path.basename(folder).replace(".", "-")
+        self.root, self.name = root, name_of(folder)
         self.console = os.path.join(folder, "console")
         self.nspawn = None
+
+    def _prepare(self):
         mount("-t", "tmpfs", "-o", "mode=755", "run", "/run")
-        _join_groups(os.path.basename(folder))
+        _join_groups(self.name)
 
     def start(self):
         """None, or why it did not come up."""
         binds = ["--bind-ro=%s:%s" % pair for pair in _shown()]
         try:
+            if self.nspawn is None:
+                self._prepare()
             with open(self.console, "wb") as out:
                 self.nspawn = subprocess.Popen(
                     ["systemd-nspawn", "-q", "-D", self.root, "--machine=" + self.name, "--boot", "--register=no",
                      "--keep-unit", "--private-network", "--console=pipe", *binds],
                     stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/")
             lab_base.wait_until(self._is_up, BOOT_S, "it boots")
-        except (OSError, lab_base.LabError) as e:
+        except (OSError, lab_base.LabError, subprocess.CalledProcessError) as e:
             self.stop()
             return "%s; %s" % (e, self._last_words())
         return None
 
     def _last_words(self):
-        with open(self.console, encoding="utf-8", errors="replace") as f:
-            return " | ".join(f.read().split("\n")[-4:])
+        with contextlib.suppress(FileNotFoundError):
+            with open(self.console, encoding="utf-8", errors="replace") as f:
+                return " | ".join(f.read().split("\n")[-4:])
+        return ""
 
     def _leader(self):
         pid = self.nspawn.pid
@@ -231,13 +246,14 @@ def _unusable():
     """Why there is no machine, or None."""
     if os.geteuid() != 0:
         return "needs root"
+    if subprocess.run(["unshare", "-mnpf", "true"], capture_output=True, check=False).returncode != 0:
+        return "no namespaces here"
     if os.path.isdir(os.path.join(PREPARED, "root")):
         return None
-    try:
+    with contextlib.suppress(FileNotFoundError):
         with open(WHY_NOT, encoding="utf-8") as f:
             return f.read().strip()
-    except OSError:
-        return "there are no packages and no root folder for them (make installcheck)"
+    return "there are no packages and no root folder for them (make installcheck)"
 
 
 def enter(name, seconds=240):
@@ -262,6 +278,6 @@ def enter(name, seconds=240):
             inner.kill()
             code = inner.wait()
     finally:
-        _leave_no_groups(os.path.basename(folder))
+        _leave_no_groups(name_of(folder))
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(code if 0 <= code < 128 else 1)

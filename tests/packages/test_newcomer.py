@@ -105,8 +105,7 @@ def first_life(host):
         lab_debian.write(kept, read(path).decode())
     commands_of_the_readme(host)
     seen_from_the_chroot()
-    for name in DAEMONS:
-        must("systemctl", "restart", "gatepost-" + name) if machine.booted else host.by_hand.restart(name)
+    host.restart(*DAEMONS)
     seen_from_the_chroot()
     mail_is_judged(host, "restarted")
 
@@ -122,6 +121,8 @@ def second_life(host):
     for unit in [MOUNT] + ["gatepost-%s.service" % n for n in DAEMONS]:
         tap.ok(0 < int(show(unit, "ActiveEnterTimestampMonotonic")) < started, "%s was there before Postfix" % unit)
     seen_from_the_chroot()
+    r = run("gatepost", "postfix", "status")
+    tap.ok(r.returncode == 0, "gatepost postfix status is content after a reboot", r.stdout + r.stderr)
     mail_is_judged(host, "rebooted")
 
 

@@ -59,7 +59,7 @@ def while_enabled(host):
 
 
 def removed(host):
-    must("gatepost", "postfix", "disable")
+    host.disable()
     host.apt("apt remove 'gatepost*'")
     tap.equal(lab_debian.installed(), {}, "all of it is removed")
     tap.equal([p for n in DAEMONS for p in lab_debian.processes("gatepost-" + n)], [], "no daemon runs any more")
@@ -88,7 +88,7 @@ def installed_again(host, keys):
     must("gatepost", "check")
     host.enable()
     host.mail_flows("installed again")
-    must("gatepost", "postfix", "disable")
+    host.disable()
 
 
 def main():

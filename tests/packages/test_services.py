@@ -31,12 +31,6 @@ def status(pid):
     return dict(line.split(":\t", 1) for line in read("/proc/%d/status" % pid).decode().splitlines() if ":\t" in line)
 
 
-def pid_of(host, name):
-    if machine.booted:
-        return int(show("gatepost-%s.service" % name, "MainPID"))
-    return host.by_hand.services[name].process.pid
-
-
 def open_files(pid):
     """Its soft and hard limit."""
     found = re.search(r"Max open files +(\d+) +(\d+)", read("/proc/%d/limits" % pid).decode())
@@ -92,26 +86,26 @@ def keys_are_closed():
 
 
 # -- policy ------------------------------------------------------------------
-def a_reload(what, *command):
+def a_reload(host, what, *command):
     """RELOADING, then READY: systemd has seen the state change."""
     before = {n: show("gatepost-%s.service" % n, "StateChangeTimestampMonotonic") for n in DAEMONS}
-    pids = lab_debian.main_pids()
+    pids = host.pids()
     must(*command)
     for n in DAEMONS:
         unit = "gatepost-%s.service" % n
         lab_base.wait_until(lambda u=unit: show(u, "ActiveState") == "active", RESTART_S, unit + " is active")
         tap.ok(show(unit, "StateChangeTimestampMonotonic") != before[n], "%s: %s has told systemd" % (what, n))
-    tap.equal(lab_debian.main_pids(), pids, what + ": the same processes go on")
+    tap.equal(host.pids(), pids, what + ": the same processes go on")
 
 
 def a_wrong_policy(host):
     """Is refused with its place; what was in force stays."""
-    pids = {n: pid_of(host, n) for n in DAEMONS}
+    pids = host.pids()
     write(WRONG, 'domain "%s" {\n    enfroce = yes\n}\n' % "other.example")
     r = run("gatepost", "reload")
     tap.equal(r.returncode, 1, "gatepost reload refuses a wrong policy")
     tap.match(re.escape(WRONG) + ":2: ", r.stderr, "and says where")
-    tap.equal({n: pid_of(host, n) for n in DAEMONS}, pids, "the same processes go on")
+    tap.equal(host.pids(), pids, "the same processes go on")
     if machine.booted:
         for n in DAEMONS:
             unit = "gatepost-%s.service" % n
@@ -135,24 +129,24 @@ def a_wrong_policy_at_start():
 
 
 # -- killed, stopped, started ------------------------------------------------
-def a_kill(name):
+def a_kill(host, name):
     unit = "gatepost-%s.service" % name
-    pid = lab_debian.main_pids()[name]
+    pid = host.pids()[name]
     os.kill(pid, 9)
     lab_base.wait_until(lambda: show(unit, "MainPID") not in ("0", str(pid)) and show(unit, "ActiveState") == "active",
                         RESTART_S, unit + " is up again")
     tap.ok(True, "%s: killed, and up again within %d s" % (name, RESTART_S))
 
 
-def the_target():
-    before = lab_debian.main_pids()
+def the_target(host):
+    before = host.pids()
     must("systemctl", "restart", "gatepost.target")
     lab_base.wait_until(lambda: all(show("gatepost-%s.service" % n, "ActiveState") == "active" for n in DAEMONS),
                         RESTART_S, "all are up again")
-    after = lab_debian.main_pids()
+    after = host.pids()
     tap.ok(all(after[n] not in (0, before[n]) for n in DAEMONS), "restart gatepost.target restarts all four", (before, after))
     must("systemctl", "stop", "gatepost.target")
-    lab_base.wait_until(lambda: not any(lab_debian.main_pids().values()), RESTART_S + 10, "all are down")
+    lab_base.wait_until(lambda: not any(host.pids().values()), RESTART_S + 10, "all are down")
     tap.equal({show("gatepost-%s.service" % n, "Result") for n in DAEMONS}, {"success"}, "stop gatepost.target stops all four, and well")
     tap.equal([p for n in DAEMONS for p in lab_debian.processes("gatepost-" + n)], [], "no process is left")
     must("systemctl", "start", "gatepost.target")
@@ -180,7 +174,7 @@ def main():
         for name in DAEMONS:
             if machine.booted:
                 service_is_set_up(name)
-            process_has_no_rights(name, pid_of(host, name))
+            process_has_no_rights(name, host.pids()[name])
             folders_are_closed(name)
         keys_are_closed()
         report = json.loads(run("gatepost", "postfix", "status", "--json").stdout)
@@ -190,12 +184,13 @@ def main():
         if not machine.booted:
             host.skip("limits, STATUS=, reload, restart after a kill, exit 78, the target, the exporter")
             return
-        a_reload("gatepost reload", "gatepost", "reload")
-        a_reload("systemctl reload", "systemctl", "reload", *("gatepost-" + n for n in DAEMONS))
+        a_reload(host, "gatepost reload", "gatepost", "reload")
+        a_reload(host, "systemctl reload", "systemctl", "reload", *("gatepost-" + n for n in DAEMONS))
+        a_reload(host, "systemctl reload gatepost.target", "systemctl", "reload", "gatepost.target")
         for name in DAEMONS:
-            a_kill(name)
+            a_kill(host, name)
         a_wrong_policy_at_start()
-        the_target()
+        the_target(host)
         the_exporter(host)
 
 
