@@ -18,21 +18,22 @@ class Member(lab_gatepost.Daemon):
         self.control = os.path.join(self.run_dir, "control.sock")
         os.makedirs(self.run_dir)
         os.chmod(self.run_dir, 0o2750)
-        shutil.chown(self.run_dir, self.user, "postfix")
+        shutil.chown(self.run_dir, self.user, kw["group"])
 
 
 class Chain:
-    """Daemons by name; `runtime` is the folder of their folders."""
+    """Daemons by name; `runtime` is the folder of their folders, `group` that
+    of the MTA."""
 
-    def __init__(self, lab, settings, keys=None, names=NAMES):
-        self.runtime = lab.path("run")
+    def __init__(self, lab, settings, keys=None, names=NAMES, group="postfix", runtime=None):
+        self.runtime = runtime or lab.path("run")
         os.mkdir(self.runtime)
         os.chmod(self.runtime, 0o755)
         self.daemons = {}
         for name in names:
             first = next(iter(self.daemons.values()), None)
             self.daemons[name] = Member(lab, settings, self.runtime, name=name, user="nobody",
-                                        group="postfix", beside=first, keys=keys).start()
+                                        group=group, beside=first, keys=keys).start()
 
     def __getitem__(self, name):
         return self.daemons[name]

@@ -22,7 +22,8 @@ What a suite should know of it:
     those who log in;
   - with `login` there are two MTAs: the relay, and the receiver's MX, to which
     the relay goes from ONWARD;
-  - `mc` are lines more for sendmail.mc of every MTA, before the mailers.
+  - `mc` are lines more for sendmail.mc of every MTA, before the mailers, and
+    `mx` for the MX alone; with None for `milter` they list the filters, too.
 """
 import grp
 import os
@@ -101,6 +102,7 @@ define(`confCONTROL_SOCKET_NAME', `')dnl
 define(`STATUS_FILE', `/var/lib/sendmail/sm-client.st')dnl
 define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
+FEATURE(`accept_unresolvable_domains')dnl
 FEATURE(`msp', `[127.0.0.1]', `25')dnl
 """
 SASL = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN\n"
@@ -285,7 +287,7 @@ class Sendmail(lab_mta.Mta):
     why_not = staticmethod(why_not)
 
     def __init__(self, lab, sink_port, milter, host="mx.lab.example", other=None, login=None, chains=None,
-                 submit_host="submit.lab.example", mc="", transports=None):
+                 submit_host="submit.lab.example", mc="", mx="", transports=None):
         sendmail_in_place(host)
         self.lab, self.mc = lab, mc
         self.mailers = "".join(MAILER.format(name=n, domain=d, port=sink_port) for d, n in (transports or {}).items())
@@ -300,7 +302,7 @@ class Sendmail(lab_mta.Mta):
         lists = [(self.port, milter)] + ([] if login else [(25, milter)]) + ([(self.other_port, other)] if other else [])
         lists += [(self.chain_ports[name], milters) for name, milters in (chains or {}).items()]
         for at in range(0, len(lists), PORTS_EACH):
-            self._start("mx%d" % at, host, [(p, m, "Name=" + host) for p, m in lists[at:at + PORTS_EACH]], sink_port)
+            self._start("mx%d" % at, host, [(p, m, "Name=" + host) for p, m in lists[at:at + PORTS_EACH]], sink_port, "" if at else mx)
         if login:
             for name, password in login.items():
                 self.know(name, password)
@@ -314,8 +316,9 @@ class Sendmail(lab_mta.Mta):
     def _start(self, name, host, listen, relay, more=""):
         filters, options = Filters(), []
         for port, milter, words in listen:
-            names = filters.list(milter)
-            options.append((port, "%s, InputMailFilters=%s" % (words, ";".join(names))))
+            if milter is not None:
+                words += ", InputMailFilters=" + ";".join(filters.list(milter))
+            options.append((port, words))
         self.mtas.append(Mta(self.lab, name, host, options, relay, filters.lines() + more + self.mc,
                              self.mailers))
 
