@@ -458,10 +458,18 @@ def wrong_policy(tap, p):
 def stop_under_load(tap, p):
     clients = load(p, 60)
     lab_base.wait_until(lambda: len(clients.posted) > 30, 30, "mail flows")
-    with p.session() as s:  # a callback that runs when the signal comes
+    reached = threading.Event()
+
+    def seen(direction, kind, _data):
+        if (direction, kind) == (">", "R"):
+            reached.set()
+        return True
+
+    p.wire.seen = seen
+    with p.session(port=p.mta.other_port) as s:  # a callback that runs when the signal comes
         p.dns.hold("held.example")
         s.send(b"MAIL FROM:<a@held.example>\r\nRCPT TO:<u@strict.example>\r\n")
-        asked = p.dns.wait_query("held.example")
+        asked = p.dns.wait_query("held.example") and reached.wait(10)
         process = p.daemon.process
         begin = time.monotonic()
         process.signal(signal.SIGTERM)
