@@ -216,9 +216,10 @@ soak: setup-check
 MAN      := $(patsubst packaging/man/%.scd,$(O)/man/%, \
               $(wildcard packaging/man/*.scd))
 
+# its first line: tables are for tbl(1)
 $(O)/man/%: packaging/man/%.scd
 	@mkdir -p $(@D)
-	$(Q)scdoc < $< > $@
+	$(Q)printf "'\\\\\" t\n" > $@ && scdoc < $< >> $@
 
 man: $(MAN)
 
