@@ -66,13 +66,20 @@ add_string(const redisReadTask *task, char *text, size_t n)
 	return r;
 }
 
+/* What hiredis counts items in; Debian 12 has 0.14. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t item_count;
+#else
+typedef int item_count;
+#endif
+
 static void *
-add_array(const redisReadTask *task, int n)
+add_array(const redisReadTask *task, item_count n)
 {
 	const struct gp_redis_wire *w = task->privdata;
 	struct gp_redis_reply *r;
 
-	if (n < 0 || n > GP_REDIS_ARRAY_MAX)
+	if ((size_t)n > GP_REDIS_ARRAY_MAX)
 		return NULL; /* the reader then fails */
 	r = add_reply(task, GP_REDIS_ARRAY);
 	r->n = (size_t)n;
