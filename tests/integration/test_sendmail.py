@@ -313,6 +313,19 @@ def away(tap, p):
     tap.ok(p.delivered(posted), "without F= mail passes a filter that is not there", posted.last.line)
 
 
+def folders(tap, p):
+    """What Sendmail thinks of a socket's folder, and how it says so."""
+    folder = p.chain["spf"].run_dir
+    for mode, code in ((0o750, 250), (0o770, 451), (0o777, 451), (0o1777, 250)):
+        os.chmod(folder, mode)
+        since = len(p.mta.log())
+        posted = p.receive(letter("attacker.example"), client=BAD, sender="<a@attacker.example>")
+        tap.equal(posted.last.code, code, "a folder of mode %04o: %d" % (mode, code))
+        tap.equal(bool(p.mta.trouble(since)) and "unsafe" in p.mta.log()[since:], code != 250,
+                  "and %s of it in the log" % ("nothing" if code == 250 else "unsafe"))
+    os.chmod(folder, 0o2750)
+
+
 def accounts(tap, p):
     p.accounts(tap, p.mta)
 
@@ -324,7 +337,7 @@ def main():
     tap = lab_tap.Tap()
     with lab_base.Lab("sendmail") as lab:
         p = Place(lab)
-        for test in (shipped, through_all, limited, forged, rewriting, typed, bounces, replies, macros, away, accounts):
+        for test in (shipped, through_all, limited, forged, rewriting, typed, bounces, replies, macros, away, folders, accounts):
             tap.run(test.__name__, test, tap, p)
         if tap.failed:
             tap.note("Sendmail's last words:\n" + "\n".join(p.mta.log().splitlines()[-30:]))
