@@ -19,6 +19,9 @@ from lab_debian import DAEMONS, DOMAIN, must, read, run, show, unit_settings, wr
 WRONG = "/etc/gatepost/policy.d/wrong.conf"
 EXPORTER = "http://127.0.0.1:19547/metrics"
 RESTART_S = 10
+RELOADS = [("gatepost reload", "gatepost", "reload"),
+           ("systemctl reload", "systemctl", "reload", *("gatepost-" + n for n in DAEMONS)),
+           ("systemctl reload gatepost.target", "systemctl", "reload", "gatepost.target")]
 tap = machine.tap
 
 
@@ -184,14 +187,13 @@ def main():
         if not machine.booted:
             host.skip("limits, STATUS=, reload, restart after a kill, exit 78, the target, the exporter")
             return
-        a_reload(host, "gatepost reload", "gatepost", "reload")
-        a_reload(host, "systemctl reload", "systemctl", "reload", *("gatepost-" + n for n in DAEMONS))
-        a_reload(host, "systemctl reload gatepost.target", "systemctl", "reload", "gatepost.target")
+        for what, *command in RELOADS:
+            tap.run(what, a_reload, host, what, *command)
         for name in DAEMONS:
-            a_kill(host, name)
-        a_wrong_policy_at_start()
-        the_target(host)
-        the_exporter(host)
+            tap.run("kill " + name, a_kill, host, name)
+        tap.run("a wrong policy at start", a_wrong_policy_at_start)
+        tap.run("the target", the_target, host)
+        tap.run("the exporter", the_exporter, host)
 
 
 main()
