@@ -146,7 +146,10 @@ check_scripts() {
 }
 
 check_python() {
-	find tests packaging -name '*.py' 2>/dev/null | LC_ALL=C sort |
+	{
+		find tests packaging -name '*.py' 2>/dev/null
+		grep -rlE '^#!/usr/bin/python3' tests packaging
+	} | LC_ALL=C sort -u |
 		PYTHONPYCACHEPREFIX=$PWD/$out/pycache \
 			xargs -r /usr/bin/python3 -m py_compile 2>&1
 }

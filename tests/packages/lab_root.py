@@ -83,7 +83,7 @@ def suite():
     return found["VERSION_CODENAME"]
 
 
-def _kept_root():
+def kept_root():
     """The root that is copied; made when it is not there."""
     if os.geteuid() != 0:
         raise Missing("needs root")
@@ -97,6 +97,9 @@ def _kept_root():
     with open(os.path.join(folder, "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         root = os.path.join(folder, name)
+        for other in glob.glob(os.path.join(folder, "*-*")):
+            if other != root:
+                shutil.rmtree(other)
         if not os.path.isdir(root):
             _debootstrap(root + ".new", included, groups)
             os.rename(root + ".new", root)
@@ -118,8 +121,9 @@ def _debootstrap(root, included, groups):
 
 
 def check():
-    """See to it that a Host will work here; else Missing."""
-    Host(boot_it=False).stop()
+    """See to it that a Host will work here, else Missing; is it booted?"""
+    with Host() as host:
+        return host.booted
 
 
 # -- the host ----------------------------------------------------------------
@@ -187,7 +191,7 @@ class Host:
     """
 
     def __init__(self, boot_it=os.environ.get("GP_BOOT") != "no"):
-        self.kept = _kept_root()
+        self.kept = kept_root()
         self.place = tempfile.mkdtemp(prefix="gatepost-root.")
         self.process = self.init = None
         try:

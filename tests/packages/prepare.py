@@ -9,6 +9,7 @@ depend on.  Both in $O/packages; the folder is kept until it needs other package
     root            a link to the folder
     why-not         in its place: why there is none
 """
+import contextlib
 import glob
 import hashlib
 import os
@@ -133,6 +134,8 @@ def main():
         print("no root folder for the packages: %s" % e, file=sys.stderr)
         with open(lab_machine.WHY_NOT, "w", encoding="utf-8") as f:
             f.write("%s\n" % e)
+    with contextlib.suppress(lab_root.Missing):  # test_autopkgtest.py says why
+        lab_root.kept_root()
 
 
 main()

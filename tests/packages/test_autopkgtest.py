@@ -4,7 +4,8 @@ autopkgtest, on the packages that `make deb` has built, each on a fresh Debian
 of its own.
 
 What autopkgtest and the tests say is kept in $O/autopkgtest.  NAME... are the
-tests that are run (default: all).
+tests that are run (default: all).  GP_BOOT=no: without systemd; yes: hosts must
+boot.
 """
 import os
 import re
@@ -59,11 +60,15 @@ def told(out):
     return results
 
 
-def last_lines(path):
-    if not os.path.exists(path):
-        return ""
-    with open(path, encoding="utf-8", errors="backslashreplace") as f:
-        return "".join(f.readlines()[-SHOWN:])
+def said(name):
+    """What the test printed, without what is good."""
+    out = []
+    for stream in ("stdout", "stderr"):
+        path = os.path.join(LOGS, "%s-%s" % (name, stream))
+        if os.path.exists(path):
+            with open(path, encoding="utf-8", errors="backslashreplace") as f:
+                out += [line for line in f if not line.startswith("ok ")]
+    return "".join(out[-SHOWN:])
 
 
 def run(tap, lab, wanted):
@@ -85,8 +90,7 @@ def run(tap, lab, wanted):
         if result == "SKIP":
             tap.skip("autopkgtest: " + name, why)
         else:
-            tap.ok(result == "PASS", "autopkgtest: " + name, "%s %s\n%s%s" % (
-                result, why, last_lines(os.path.join(LOGS, name + "-stdout")), last_lines(os.path.join(LOGS, name + "-stderr"))))
+            tap.ok(result == "PASS", "autopkgtest: " + name, "%s %s\n%s" % (result, why, said(name)))
 
 
 def main():
@@ -95,10 +99,14 @@ def main():
     if why:
         lab_tap.skip_all("autopkgtest", why)
     try:
-        lab_root.check()
+        booted = lab_root.check()
     except lab_root.Missing as e:
         lab_tap.skip_all("autopkgtest", str(e))
     tap = lab_tap.Tap()
+    if not booted:
+        tap.note("systemd-nspawn can not boot a host here: without systemd")
+    if os.environ.get("GP_BOOT") == "yes":
+        tap.ok(booted, "a host boots")
     with lab_base.Lab("autopkgtest") as lab:
         run(tap, lab, wanted)
     tap.done()
