@@ -20,6 +20,8 @@ struct gp_charge {
 	                    * 1 to GP_CHARGE_KEY_MAX octets */
 	struct gp_meter_rule rule;
 	double cost;     /* tokens, over 0 */
+	double least;    /* of a debit alone: so much the meter has before it
+	                  * takes the cost, which may be 0 then */
 	bool watch;      /* it binds nobody: made where it fits, and where it
 	                  * does not the others are made all the same */
 	int64_t keep_ms; /* unused for so long, the meter may be forgotten */

@@ -5,7 +5,7 @@
  *
  *   CLOCK    "" for the server's, else milliseconds
  *   charge   KEYS: of n meters, then of their marks; ARGV: n, then for each
- *   peek     meter capacity rate factor share cost flags keep_ms mark_ms;
+ *   peek     meter capacity rate factor share cost flags keep_ms mark_ms least;
  *   refund   flags: 1 it is watched, 2 it has a mark.  charge and peek answer
  *   debit    1 or 0 (all that bind fit), then for each 1 (fits) + 2 (free) and
  *            the level; the others 1
@@ -31,7 +31,7 @@ extern const char gp_redis_script[];
 #define GP_REDIS_NOTES  "{gatepost}:n:"
 
 /* Of each charge in ARGV. */
-#define GP_REDIS_FIELDS 8
+#define GP_REDIS_FIELDS 9
 
 #define GP_REDIS_WATCH 1u
 #define GP_REDIS_MARK  2u

@@ -13,7 +13,8 @@
  *   REFUND  for each with fits and not free: the meter gives the cost back,
  *           not below empty, and its mark is deleted.  An absent meter stays
  *           absent.
- *   DEBIT   for each: the meter takes the cost.  Marks are not looked at.
+ *   DEBIT   for each: a meter with less than `least` has that much; then it
+ *           takes the cost.  Marks are not looked at.
  *   level   behind this charge where it fits, before it where it does not or
  *           is free; always upon the charges before it in the call that fit,
  *           also in a peek and where all is refused.

@@ -340,14 +340,13 @@ add_debt(struct gp_store_local *l, struct bill *b, const struct place *p,
 	d->changes = p->changes;
 }
 
-/* What the store must still count; negative: give back. */
+/* What the store has forgotten of what it had; 0: nothing. */
 static double
-owed(const struct debt *d)
+forgotten(const struct debt *d)
 {
 	const double missing = d->doubted ? d->heard - d->level : 0;
-	const double least = LOSS_LEAST * d->charge.rule.capacity;
 
-	return d->own + (missing > least ? missing : 0);
+	return missing > LOSS_LEAST * d->charge.rule.capacity ? missing : 0;
 }
 
 static enum gp_rc
@@ -365,7 +364,11 @@ ask_levels(struct bill *b, const struct gp_store_backend *store, int64_t now_ms)
 	return rc;
 }
 
-/* The debts with that sign, in one call. */
+/*
+ * The debts with that sign, in one call.  Of what was forgotten the store is
+ * told the level and not the difference: another relay may tell it the same at
+ * the same time.
+ */
 static enum gp_rc
 pay(struct bill *b, const struct gp_store_backend *store, int64_t now_ms,
     enum gp_store_how how)
@@ -374,13 +377,16 @@ pay(struct bill *b, const struct gp_store_backend *store, int64_t now_ms,
 	size_t n = 0;
 
 	for (size_t i = 0; i < b->n; i++) {
-		const double cost = sign * owed(&b->debt[i]);
+		const struct debt *d = &b->debt[i];
+		const double cost = sign * d->own;
+		const bool tells = how == GP_STORE_DEBIT && forgotten(d) > 0;
 
-		if (cost < 1e-6)
+		if (cost < 1e-6 && !tells)
 			continue;
 		b->out[n] = (struct gp_charged){ .fits = true };
-		b->charge[n] = b->debt[i].charge;
-		b->charge[n++].cost = cost;
+		b->charge[n] = d->charge;
+		b->charge[n].cost = cost < 0 ? 0 : cost;
+		b->charge[n++].least = tells ? d->heard : 0;
 	}
 	return n == 0 ? GP_OK
 	              : store->ops->apply(store->self, how, now_ms, b->charge,
@@ -391,7 +397,7 @@ static void
 settled(struct gp_store_local *l, const struct debt *d, int64_t now_ms)
 {
 	struct place *p = find(l, GP_STORE_METER, d->charge.key);
-	double level = d->level + owed(d);
+	double level = d->level + forgotten(d) + d->own;
 
 	if (p == NULL)
 		return;

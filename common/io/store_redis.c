@@ -57,6 +57,7 @@ add_charge(struct gp_redis_call *c, const struct gp_charge *charge)
 				     (charge->mark.n > 0 ? GP_REDIS_MARK : 0));
 	gp_redis_call_keep(c, charge->keep_ms);
 	gp_redis_call_keep(c, charge->mark_ms);
+	gp_redis_call_double(c, charge->least);
 }
 
 /* The charges that count, in the order that the script expects. */

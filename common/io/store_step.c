@@ -206,9 +206,12 @@ debit_one(struct gp_store_slot *slot, const struct gp_charge *charge,
     int64_t now_ms)
 {
 	struct gp_store_cell *meter = slot->meter;
+	double missing;
 
 	drain(meter, charge, now_ms);
-	gp_meter_debit(&meter->meter, &charge->rule, charge->cost);
+	missing = charge->least - meter->meter.level;
+	gp_meter_debit(&meter->meter, &charge->rule,
+	    charge->cost + (missing > 0 ? missing : 0));
 	used(meter, charge, now_ms);
 }
 

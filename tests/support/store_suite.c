@@ -510,6 +510,34 @@ debit_counts_what_would_not_fit(void **state)
 }
 
 static void
+debit_raises_a_meter_that_has_less(void **state)
+{
+	struct gp_charge c = store_counter("a", 10);
+	struct gp_charged out;
+
+	(void)state;
+	c.cost = 1;
+	c.least = 5;
+	assert_int_equal(store_apply(GP_STORE_DEBIT, &c, 1, NULL), GP_OK);
+	ASSERT_LEVEL(&c, 6); /* 5 that it had, and 1 */
+	assert_int_equal(store_apply(GP_STORE_DEBIT, &c, 1, NULL), GP_OK);
+	ASSERT_LEVEL(&c, 7); /* it has more */
+	c.cost = 0;
+	assert_int_equal(store_apply(GP_STORE_DEBIT, &c, 1, NULL), GP_OK);
+	ASSERT_LEVEL(&c, 7);
+	c.least = 8;
+	assert_int_equal(store_apply(GP_STORE_DEBIT, &c, 1, NULL), GP_OK);
+	ASSERT_LEVEL(&c, 8);
+	c.least = 100; /* bound as any debit is */
+	assert_int_equal(store_apply(GP_STORE_DEBIT, &c, 1, NULL), GP_OK);
+	ASSERT_LEVEL(&c, 10);
+	c = store_counter("b", 10);
+	c.least = 5; /* of a debit alone */
+	assert_int_equal(charge(&c, 1, &out), GP_OK);
+	ASSERT_LEVEL(&c, 1);
+}
+
+static void
 meters_marks_and_notes_are_apart(void **state)
 {
 	struct gp_charge c = store_counter("a", 1);
@@ -555,6 +583,7 @@ static const struct CMUnitTest suite_tests[] = {
 	TEST(refund_of_all_that_can_be_there_empties),
 	TEST(refund_of_what_is_not_there_makes_no_debt),
 	TEST(debit_counts_what_would_not_fit),
+	TEST(debit_raises_a_meter_that_has_less),
 	TEST(meters_marks_and_notes_are_apart),
 };
 #define OWN (sizeof(suite_tests) / sizeof(suite_tests[0]))

@@ -686,6 +686,43 @@ store_that_two_relays_tell_is_told_once(void **state)
 	gp_store_unref(other);
 }
 
+static void
+use_once(void *arg)
+{
+	const struct gp_charge c = counter("a", 100);
+	struct gp_charged out;
+
+	assert_int_equal(gp_store_charge(arg, &c, 1, &out), GP_OK);
+}
+
+static void
+store_that_two_relays_tell_at_once_is_told_once(void **state)
+{
+	const struct gp_charge c = counter("a", 100);
+	struct gp_store_backend backend;
+	struct gp_store *other;
+
+	(void)state;
+	open_front(2);
+	store_double_share(store, &backend);
+	other = gp_store_upon(backend, 2, NULL, store_double_clock_ms);
+	for (int i = 0; i < 30; i++) {
+		use_once(other);
+		assert_int_equal(charge(&c), GP_OK);
+	}
+	store_double_forget(store);
+	store_double_mood(store, STORE_REFUSES, 0);
+	use_once(other);
+	assert_int_equal(charge(&c), GP_OK);
+	/* when the one tells, it has asked and heard that nothing is there; but
+	 * the other, which had not heard of the 60th, tells before it */
+	store_double_during(store, 'd', use_once, other);
+	come_back();
+	assert_true(store_double_level(store, &c) >= 59 + 3);
+	assert_true(store_double_level(store, &c) <= 60 + 3);
+	gp_store_unref(other);
+}
+
 /* -- what the operator sees ------------------------------------------------ */
 
 static char *
@@ -932,6 +969,7 @@ main(void)
 		TEST(store_that_was_empty_unseen_is_told_by_the_next_call),
 		TEST(store_that_fails_when_told_is_told_again),
 		TEST(store_that_two_relays_tell_is_told_once),
+		TEST(store_that_two_relays_tell_at_once_is_told_once),
 		TEST(store_says_one_line_when_it_goes_and_one_when_it_is_back),
 		TEST(store_sync_settles_what_is_owed),
 		TEST(store_that_comes_and_goes_counts_what_eight_threads_do),
