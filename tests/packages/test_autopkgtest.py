@@ -41,9 +41,9 @@ def stage(folder):
     """The source package as autopkgtest takes it without building: debian/files
     tells it that this is done."""
     os.makedirs(folder)
-    shutil.copytree(os.path.join(lab_base.ROOT, "packaging", "debian"), os.path.join(folder, "debian"))
-    for part in ("tests/support", "tests/protocol", "packaging/man"):
-        shutil.copytree(os.path.join(lab_base.ROOT, part), os.path.join(folder, part),
+    parts = {part: part for part in ("tests/support", "tests/protocol", "packaging/man")}
+    for part, place in {**parts, "packaging/debian": "debian"}.items():
+        shutil.copytree(os.path.join(lab_base.ROOT, part), os.path.join(folder, place),
                         ignore=shutil.ignore_patterns("*.c", "*.h", "__pycache__"))
     with open(os.path.join(folder, "debian", "files"), "w", encoding="ascii"):
         pass
