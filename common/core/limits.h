@@ -55,6 +55,12 @@
 #define GP_MAILBOXES_MAX     256   /* mailboxes of one field */
 #define GP_KEY_FILE_MAX      65536 /* bytes of a private key's file */
 
+/* -- process: LimitNOFILE= and TasksMax= of the units are above these -- */
+#define GP_SESSIONS_MAX     16384 /* connections of the MTA at a time */
+#define GP_DESCRIPTORS_KEPT 512   /* for DNS, stores, keys, who asks us */
+#define GP_THREADS_MAX      2048  /* that judge, sessions wait for one */
+#define GP_THREADS_KEPT     8     /* that stand ready for the next session */
+
 /* -- session ----------------------------------------------------------- */
 #define GP_RCPTS_MAX      10000 /* recipients of one message */
 #define GP_LOG_LINE_MAX   512   /* bytes of one log line */

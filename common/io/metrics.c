@@ -27,6 +27,7 @@ static words directions = {
 	[GP_INBOUND] = "inbound",
 	[GP_OUTBOUND] = "outbound",
 };
+static words shortages = { "sessions", "descriptors", "threads" };
 static words actions = {
 	[GP_CONTINUE] = "continue",
 	[GP_ACCEPT] = "accept",
@@ -112,6 +113,15 @@ static const struct family families[GP_METRICS] = {
 	[GP_M_SESSIONS_OPEN] = { .name = "gatepost_sessions_open",
 	    .kind = GAUGE,
 	    .help = "Milter connections that are open now." },
+	[GP_M_SESSIONS_MAX] = { .name = "gatepost_sessions_max",
+	    .kind = GAUGE,
+	    .help = "Milter connections that may be open at a time." },
+	[GP_M_SESSIONS_REFUSED] = { .name = "gatepost_sessions_refused_total",
+	    .kind = COUNTER,
+	    .help = "Milter connections answered 421, by what there was none "
+		    "of.",
+	    .label = "what",
+	    .values = shortages },
 	[GP_M_MESSAGES] = { .name = "gatepost_messages_total",
 	    .kind = COUNTER,
 	    .help = "Messages begun (MAIL commands).",

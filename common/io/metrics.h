@@ -17,9 +17,11 @@
 
 enum gp_metric {
 	/* sessions and messages */
-	GP_M_SESSIONS,        /* counter: milter connections */
-	GP_M_SESSIONS_OPEN,   /* gauge */
-	GP_M_MESSAGES,        /* counter by direction: inbound, outbound */
+	GP_M_SESSIONS,         /* counter: milter connections */
+	GP_M_SESSIONS_OPEN,    /* gauge */
+	GP_M_SESSIONS_MAX,     /* gauge: so many there may be */
+	GP_M_SESSIONS_REFUSED, /* counter by enum gp_door_why */
+	GP_M_MESSAGES,         /* counter by direction: inbound, outbound */
 	GP_M_ACTIONS,         /* counter by enum gp_action, commands answered */
 	GP_M_WOULD,           /* counter by enum gp_disposition: monitor mode */
 	GP_M_HELD,            /* counter: messages quarantined */

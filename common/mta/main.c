@@ -12,12 +12,14 @@
 #include "io/clock.h"
 #include "io/daemon.h"
 #include "io/log.h"
+#include "mta/door.h"
 #include "mta/glue.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -184,6 +186,17 @@ serve(struct gp_service *service)
 	}
 }
 
+static int
+open_door(struct gp_service *service, const struct gp_options *o)
+{
+	struct gp_err err;
+
+	if (gp_door_open(gp_service_app(service)->metrics, &err) == GP_OK)
+		return 0;
+	(void)fprintf(stderr, "%s: %s\n", o->program, err.msg);
+	return EX_OSERR;
+}
+
 int
 gp_milter_main(const struct gp_milter *milter, int argc, char **argv)
 {
@@ -207,7 +220,9 @@ gp_milter_main(const struct gp_milter *milter, int argc, char **argv)
 		free(g);
 		return code;
 	}
-	code = gp_glue_open(g, &options);
+	code = open_door(g->service, &options);
+	if (code == 0)
+		code = gp_glue_open(g, &options);
 	if (code == 0 &&
 	    pthread_create(&thread, NULL, run_libmilter, NULL) != 0)
 		code = EX_OSERR;

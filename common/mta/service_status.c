@@ -99,7 +99,7 @@ static void
 add_printable(struct gp_buf *out, struct gp_str s)
 {
 	for (size_t i = 0; i < s.n && i < PROBLEM_MAX; i++)
-		gp_buf_addc(out, gp_is_print(s.p[i]) ? s.p[i] : '?');
+		gp_buf_addc(out, (char)(gp_is_print(s.p[i]) ? s.p[i] : '?'));
 	if (s.n > PROBLEM_MAX)
 		gp_buf_adds(out, "...");
 }

@@ -5,6 +5,7 @@
  * a function when it has one.  So this file is not in libgatepost.a: only the
  * daemons are made with it.
  */
+#include "mta/door.h"
 #include "mta/wire.h"
 
 #include <dlfcn.h>
@@ -15,6 +16,13 @@
 #include <unistd.h>
 
 static struct gp_wire_calls sys;
+static struct {
+	int (*pipe)(int fds[2]);
+	int (*create)(pthread_t *thread, const pthread_attr_t *attr,
+	    void *(*run)(void *), void *arg);
+	int (*detach)(pthread_t thread);
+	const void *libmilter; /* where it is loaded */
+} more;
 
 /* The function that ours has the name of, from the next library in line. */
 static void
@@ -25,6 +33,14 @@ find(void *function, size_t size, const char *name)
 	memcpy(function, &p, size);
 }
 
+static const void *
+library_of(const void *address)
+{
+	Dl_info info;
+
+	return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
+}
+
 static void
 find_all(void)
 {
@@ -32,6 +48,10 @@ find_all(void)
 	find(&sys.writev, sizeof(sys.writev), "writev");
 	find(&sys.poll, sizeof(sys.poll), "poll");
 	find(&sys.close, sizeof(sys.close), "close");
+	find(&more.pipe, sizeof(more.pipe), "pipe");
+	find(&more.create, sizeof(more.create), "pthread_create");
+	find(&more.detach, sizeof(more.detach), "pthread_detach");
+	more.libmilter = library_of(dlsym(RTLD_DEFAULT, "smfi_main"));
 	sys.readv = readv;
 	sys.recv = recv;
 	sys.sendmsg = sendmsg;
@@ -45,6 +65,13 @@ calls(void)
 
 	(void)pthread_once(&once, find_all);
 	return &sys;
+}
+
+static bool
+is_libmilter(const void *caller)
+{
+	(void)calls();
+	return more.libmilter != NULL && library_of(caller) == more.libmilter;
 }
 
 /* The C library's headers have other names for the parameters. */
@@ -69,10 +96,7 @@ sigwait(const sigset_t *set, int *sig)
 int
 accept(int fd, struct sockaddr *address, socklen_t *length)
 {
-	int got = accept4(fd, address, length, SOCK_CLOEXEC);
-
-	gp_wire_accepted(got);
-	return got;
+	return gp_door_accept(fd, address, length);
 }
 
 ssize_t
@@ -97,6 +121,38 @@ int
 close(int fd)
 {
 	return gp_wire_close(calls(), fd);
+}
+
+int
+pipe(int fds[2])
+{
+	const bool bell = is_libmilter(__builtin_return_address(0));
+	int rc = more.pipe(fds);
+
+	if (rc == 0 && bell)
+		gp_wire_bell(fds[0]);
+	return rc;
+}
+
+/* libmilter does nothing with what it gets in *thread. */
+int
+pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+    void *(*run)(void *), void *arg)
+{
+	if (!is_libmilter(__builtin_return_address(0)))
+		return more.create(thread, attr, run, arg);
+	*thread = pthread_self();
+	return gp_door_thread(run, arg);
+}
+
+/* libmilter's workers detach themselves, on threads that have been. */
+int
+pthread_detach(pthread_t thread)
+{
+	if (gp_crew_member())
+		return 0;
+	(void)calls();
+	return more.detach(thread);
 }
 
 #pragma GCC visibility pop

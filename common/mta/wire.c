@@ -42,7 +42,11 @@ struct wire {
 	size_t out_n;
 };
 
+#define BELL_BYTES 4096 /* that are taken at a time */
+
 static _Atomic(struct wire *) wires[GP_WIRE_MAX];
+static atomic_size_t open_wires;
+static atomic_int bell = -1;
 
 static struct wire *
 wire_of(int fd)
@@ -73,16 +77,32 @@ gp_wire_accepted(int fd)
 		return;
 	w = gp_xcalloc(1, sizeof(*w));
 	w->patience_ms = -1;
-	wire_free(atomic_exchange(&wires[fd], w));
+	w = atomic_exchange(&wires[fd], w);
+	if (w == NULL)
+		atomic_fetch_add(&open_wires, 1);
+	wire_free(w);
+}
+
+size_t
+gp_wire_count(void)
+{
+	return atomic_load(&open_wires);
 }
 
 int
 gp_wire_close(const struct gp_wire_calls *sys, int fd)
 {
+	struct wire *w = NULL;
+	int rc;
+
 	/* before the number can be another's */
 	if (wire_of(fd) != NULL)
-		wire_free(atomic_exchange(&wires[fd], NULL));
-	return sys->close(fd);
+		w = atomic_exchange(&wires[fd], NULL);
+	rc = sys->close(fd);
+	if (w != NULL)
+		atomic_fetch_sub(&open_wires, 1);
+	wire_free(w);
+	return rc;
 }
 
 /* -- writing ----------------------------------------------------------- */
@@ -316,11 +336,31 @@ read_ahead(const struct gp_wire_calls *sys, int fd, struct wire *w, void *to,
 	return (ssize_t)n;
 }
 
+void
+gp_wire_bell(int fd)
+{
+	atomic_store(&bell, fd);
+}
+
+static ssize_t
+read_bell(const struct gp_wire_calls *sys, int fd, void *to)
+{
+	char all[BELL_BYTES];
+	ssize_t got = sys->read(fd, all, sizeof(all));
+
+	if (got <= 0)
+		return got;
+	memcpy(to, all, 1);
+	return 1;
+}
+
 ssize_t
 gp_wire_read(const struct gp_wire_calls *sys, int fd, void *to, size_t n)
 {
 	struct wire *w = wire_of(fd);
 
+	if (w == NULL && n == 1 && fd == atomic_load(&bell))
+		return read_bell(sys, fd, to);
 	if (w == NULL || n == 0)
 		return sys->read(fd, to, n);
 	let_go(sys, fd, w);

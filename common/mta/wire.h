@@ -57,6 +57,16 @@ struct gp_wire_calls {
  * who will use it with the calls below only. */
 void gp_wire_accepted(int fd);
 
+/* gp_wire_count - how many are accepted and not yet closed. */
+size_t gp_wire_count(void);
+
+/* gp_wire_bell - `fd` is the pipe by which libmilter's threads wake one of
+ * them, an octet each time; what the octets are it does not look at.  A read of
+ * one takes all that are there: they would be taken one a turn, and when so
+ * many threads work that the pipe fills, they wait for its reader, who waits
+ * for them. */
+void gp_wire_bell(int fd);
+
 /* These return what read(2), writev(2), poll(2) and close(2) do, and set
  * errno.  A descriptor that is not gp_wire_accepted() is passed on. */
 ssize_t

@@ -20,10 +20,11 @@ import miltermta as m
 from fixture import ID, Fixture, deliver
 
 DAEMONS = ("spf", "dkim", "dmarc", "rate")
-STOOD_IN = {"accept", "read", "poll", "writev", "close", "sigwait"}
-# what else reads, writes, waits for or ends a connection
+STOOD_IN = {"accept", "read", "poll", "writev", "close", "sigwait", "pipe", "pthread_create",
+            "pthread_detach"}
+# what else reads, writes, waits for or ends a connection, or a thread
 CALLS = re.compile(r"_*p?(read|recv|poll|select|epoll|send|writ|accept|close|shutdown|dup|fdopen|"
-                   r"splice|ioctl|aio_|io_uring|sigwait|sigtimedwait)")
+                   r"splice|ioctl|aio_|io_uring|sigwait|sigtimedwait|pipe|pthread_(create|detach|join|exit|attr|cancel))")
 tap = lab_tap.Tap()
 
 

@@ -811,6 +811,44 @@ wire_of_several_the_kept_are_ready_besides(void **state)
 }
 
 static void
+wire_counts_what_is_open(void **state)
+{
+	(void)state;
+	assert_int_equal(gp_wire_count(), 0);
+	gp_wire_accepted(3);
+	gp_wire_accepted(4);
+	gp_wire_accepted(GP_WIRE_MAX); /* left alone */
+	gp_wire_accepted(-1);
+	assert_int_equal(gp_wire_count(), 2);
+	gp_wire_accepted(3); /* its close was not seen */
+	assert_int_equal(gp_wire_count(), 2);
+	assert_int_equal(gp_wire_close(&played, 3), 0);
+	assert_int_equal(gp_wire_close(&played, 5), 0); /* none of these */
+	assert_int_equal(gp_wire_close(&played, 3), 0);
+	assert_int_equal(gp_wire_count(), 1);
+}
+
+static void
+wire_takes_all_octets_of_the_bell_at_once(void **state)
+{
+	char got[2];
+	short is;
+
+	(void)state;
+	arrive(1, N("ZZZZZ"));
+	assert_int_equal(gp_wire_read(&played, 1, got, 1), 1);
+	assert_int_equal(poll_for(1, POLLIN, 0, &is), 1); /* not yet a bell */
+	gp_wire_bell(1);
+	got[0] = ' ';
+	assert_int_equal(gp_wire_read(&played, 1, got, 1), 1);
+	assert_int_equal(got[0], 'Z');
+	assert_int_equal(poll_for(1, POLLIN, 0, &is), 0);
+	arrive(1, N("XY")); /* who asks for more gets what he asks for */
+	assert_int_equal(gp_wire_read(&played, 1, got, 2), 2);
+	gp_wire_bell(-1);
+}
+
+static void
 wire_strange_descriptors_are_passed_on(void **state)
 {
 	char got[8];
@@ -895,6 +933,8 @@ main(void)
 		TEST(wire_other_ways_of_reading_are_left_alone),
 		TEST(wire_any_pieces_are_read_in_order),
 		TEST(wire_of_several_the_kept_are_ready_besides),
+		TEST(wire_counts_what_is_open),
+		TEST(wire_takes_all_octets_of_the_bell_at_once),
 		TEST(wire_strange_descriptors_are_passed_on),
 		TEST(wire_a_closed_descriptor_leaves_nothing_behind),
 		TEST(wire_more_changes_than_are_held_go_at_once),

@@ -1,0 +1,57 @@
+/*
+ * crew - the threads that libmilter's workers run on.
+ *
+ * libmilter starts a thread for each session that is busy, without a bound, and
+ * when none can be started it forgets the session: nobody answers the MTA, and
+ * the connection is never closed.  Here a start never fails: there are so many
+ * threads at most, what finds none waits for the next one that is through, and
+ * some threads stand ready before they are needed, so that there is one when
+ * the system has no more.  A thread that is through takes the next job.
+ *
+ * Blocking: start: no; what is started: as it does.
+ * Threads:  any.
+ */
+#ifndef GP_MTA_CREW_H
+#define GP_MTA_CREW_H
+
+#include "base/err.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct gp_crew;
+
+struct gp_crew_options {
+	size_t max;     /* threads at most */
+	size_t reserve; /* so many stand ready */
+	/* gp_thread_start(), or a test's */
+	enum gp_rc (*start)(pthread_t *thread, void *(*run)(void *), void *arg,
+	    struct gp_err *err);
+};
+
+/* gp_crew_new - with its reserve.  GP_TEMP: the system has not even that. */
+GP_MUST_USE enum gp_rc gp_crew_new(const struct gp_crew_options *options,
+    struct gp_crew **out, struct gp_err *err);
+
+/* gp_crew_run - run(arg), as soon as there is a thread. */
+void gp_crew_run(struct gp_crew *c, void *(*run)(void *), void *arg);
+
+/* gp_crew_mend - try once more to have the reserve. */
+void gp_crew_mend(struct gp_crew *c);
+
+/* gp_crew_is_short - less than half of the reserve is there: what begins now
+ * might have to wait. */
+bool gp_crew_is_short(struct gp_crew *c);
+
+/* gp_crew_is_whole - all of the reserve is there. */
+bool gp_crew_is_whole(struct gp_crew *c);
+
+/* gp_crew_member - is the calling thread one of a crew? */
+bool gp_crew_member(void);
+
+/* gp_crew_free - for tests: when all that was run is through; its threads end
+ * before this returns. */
+void gp_crew_free(struct gp_crew *c);
+
+#endif
