@@ -49,6 +49,7 @@ def blocks(key):
         "firm": block([("pace", limit("1/" + DAY, "domain", "messages", over="reject"))]),
         "heavy": block([("pace", limit("10000/" + DAY, "domain", "bytes"))]),
         "list": block([("pace", limit("2/" + DAY, "sender", "unique-recipients"))]),
+        "byclient": block([("pace", limit("2/" + DAY, "client", "messages"))]),
         "author": block([("pace", limit("1/" + DAY, "domain"))]),
         "prov": block([("pace", limit("100/" + DAY, "provider"))]),
         "young": {("warmup", "cloud"): {"first-day": 5}},
@@ -202,7 +203,8 @@ def headroom(tap, p):
 
 def another_mta(tap, p):
     rcpts = people(3, "full.example") + ["v@open.example"]
-    posted = p.relay("peer.example", rcpts=rcpts)
+    posted = p.relay("peer.example", rcpts=["@"] + rcpts)
+    tap.ok(500 <= posted.rcpts.pop(0).code <= 599, "an MTA: what is no address the MTA itself refuses")
     tap.equal(answers(posted), ([250, 250, 450, 250], 250), "an MTA: 450 to the one that is too many")
     tap.match(r"^450 4\.7\.1 %srecipient rate exceeded \(2/1d, limit pace\); retry after \S+Z \(\d+ s\); "
               r"contact help@lab\.example \[\w{10}\]$" % (r"<\S+>\.\.\. " if p.mta.REPLY_NAMES_RCPT else ""), posted.rcpts[2].line,
@@ -255,6 +257,8 @@ def kinds(tap, p):
     tap.ok(7200 < p.level("heavy.example/") < 8200, "bytes: those of the one that left are counted")
     codes = [p.relay("list.example", rcpts=["%s@receiver.example" % who]).last.code for who in "aababca"]
     tap.equal(codes, [250] * 5 + [450, 250], "unique recipients: who has come before is free")
+    codes = [p.relay("byclient.example", client=c).last.code for c in (OURS, OURS, "198.51.100.8", OURS)]
+    tap.equal(codes, [250] * 3 + [450], "by client: each has its own")
     by = [p.relay("peer.example", sender="m@far.example", author="author.example", rcpts=people(n, "au.example"))
           for n in (1, 2)]
     tap.equal([answers(m) for m in by], [([250], 250), ([250] * 2, 451)],

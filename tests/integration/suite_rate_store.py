@@ -17,7 +17,7 @@ from rate_fixture import ID, LETTER, OURS, STRANGER, block, level, limit
 MONTH = "31d"  # of such a rate nothing drains while a test runs
 REDIS, FILES = ("a", "b"), ("c", "d")  # the relays that share
 CLIENTS = 6
-LIMITS = {"apps": 60, "relays": 60, "kept": 300, "forgotten": 300, "down": 200, "killed": 20000}
+LIMITS = {"apps": 60, "relays": 60, "kept": 300, "forgotten": 300, "down": 200, "killed": 20000, "reloaded": 150}
 # Each relay goes on at half of what it heard last, so all of them together at
 # the limit but for what was on its way just then.
 OVER = 1.02
@@ -111,6 +111,21 @@ def exactly(tap, p):
                       what + ": both know of all")
 
 
+def reloaded(tap, p):
+    """New policies while clients race count on where the old ones stopped."""
+    log = len(p.mta.log())
+    load = p.load(FILES, "reloaded.example")
+    for i in range(6):
+        reach(load, 20 * i, "mail flows")
+        tap.equal(p.relays[FILES[i % 2]].reload()[0], "ok", "reload %d under load" % (i + 1))
+    lab_base.wait_until(lambda: stopped(load, FILES), 30, "reloaded: both are at the limit")
+    posted = load.finish()
+    tap.equal(load.accepted(), LIMITS["reloaded"], "reloaded 6 times: exactly %d of %d pass" % (
+        LIMITS["reloaded"], len(posted)))
+    tap.equal({m.last.code for m in posted if not m.accepted}, {450}, "reloaded 6 times: the others are put off")
+    tap.equal(p.mta.trouble(log), [], "reloaded 6 times: no session is dropped")
+
+
 def in_the_middle(tap, p):
     """Killed, and started again while mail flows."""
     for domain, redis, what in (("kept", p.kept, "a Redis that keeps what it has"),
@@ -194,7 +209,7 @@ def main(mta):
     tap = lab_tap.Tap()
     with lab_base.Lab("ratestore") as lab:
         p = Place(lab, mta)
-        for test in (exactly, in_the_middle, down, killed):
+        for test in (exactly, reloaded, in_the_middle, down, killed):
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)
             tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))
