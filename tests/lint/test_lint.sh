@@ -238,6 +238,10 @@ if command -v systemd-analyze >/dev/null; then
 	finds "a sandbox of its own is found" units.sh 'rate.service: the sandbox'
 	unit 's/^Inaccessible.*//' gatepost-exporter.service
 	finds "a way to the keys is found" units.sh 'exporter.service: .* keys'
+	unit 's/^TasksMax=.*/TasksMax=2048/' gatepost-spf.service
+	finds "a limit below a bound is found" units.sh 'TasksMax=2048 is not'
+	unit 's/^LimitNOFILE=.*//' gatepost-spf.service
+	finds "a limit that is not there is found" units.sh 'LimitNOFILE= is not'
 	unit 's/^Options=/Optins=/' var-spool-postfix-run-gatepost.mount
 	finds "an unknown directive of a mount is found" units.sh "key 'Optins'"
 	unit 's/^.Install./[Instal]/' gatepost.target

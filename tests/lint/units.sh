@@ -1,9 +1,11 @@
 #!/bin/sh
 # units.sh DIR - the units in DIR: directives that systemd does not know, the
-# exposure of each service (at most 1.2 of 10), and the sandbox, which is to be
-# the same in all of them.  Prints what is wrong; exit 1 when anything is.
+# exposure of each service (at most 1.2 of 10), the sandbox, which is to be the
+# same in all of them, and the limits, which are to be above the bounds that the
+# milters have by themselves.  Prints what is wrong; exit 1 when anything is.
 set -u
 dir=$1
+limits=$(dirname "$0")/../../common/core/limits.h
 bad=0
 
 wrong() {
@@ -19,6 +21,19 @@ sandbox() {
 		LC_ALL=C sort
 }
 
+# bound NAME: its number in limits.h
+bound() {
+	sed -n "s/^#define[ 	]*$1[ 	]*\([0-9]*\).*/\1/p" "$limits"
+}
+
+# above FILE DIRECTIVE LEAST
+above() {
+	has=$(sed -n "s/^$2=//p" "$1")
+	[ "${has:-0}" -gt "$3" ] || wrong "$1" "$2=$has is not above $3"
+}
+
+descriptors=$(($(bound GP_SESSIONS_MAX) + $(bound GP_DESCRIPTORS_KEPT)))
+threads=$(bound GP_THREADS_MAX)
 first=
 for file in "$dir"/*.service; do
 	[ -e "$file" ] || continue
@@ -28,6 +43,13 @@ for file in "$dir"/*.service; do
 	grep -qx 'NoNewPrivileges=yes' "$file" || wrong "$file" "no sandbox"
 	[ "$(sandbox "$file")" = "$(sandbox "$first")" ] ||
 		wrong "$file" "the sandbox is not that of $first"
+	case ${file##*/} in
+	gatepost-exporter.service) ;; # no milter
+	*)
+		above "$file" LimitNOFILE "$descriptors"
+		above "$file" TasksMax "$threads"
+		;;
+	esac
 	# private keys are for the signer alone
 	grep -qx 'InaccessiblePaths=-/etc/gatepost/keys' "$file"
 	case $?${file##*/} in
