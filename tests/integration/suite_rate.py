@@ -78,10 +78,11 @@ class Place(lab_ledger.Ledger):
         self.mta = mta(
             lab, self.sink.port, self.milters(RATE), ID, login={u: "1" for u in USERS},
             chains={c: self.milters(c) for c in (RATE, DKIM, DMARC)},
-            transports={"special.example": "special"})
+            transports={"special.example": "special", "inside.example": "inside"})
 
     def settings(self):
-        rate = {"login-limit": ["30/" + DAY], "contact": "help@lab.example"}
+        rate = {"login-limit": ["30/" + DAY], "contact": "help@lab.example",
+                "internal": ["own.example"], "internal-transports": ["inside"]}
         out = rate_fixture.settings(self.dns, rate=rate) | PROVIDERS | blocks({"file": KEY})
         out["trust"]["clients"] += self.local
         return out
@@ -355,6 +356,10 @@ def null_sender(tap, p):
     tap.ok(bounce, "a bounce that the MTA makes: it leaves")
     posted = p.relay("nulls.example", rcpts=["postmaster@receiver.example", "Abuse@receiver.example"])
     tap.equal(answers(posted), ([250, 250], 250), "postmaster and abuse: above the limit, too")
+    posted = p.relay("nulls.example", rcpts=["u@inside.example"])
+    tap.equal(answers(posted), ([250], 250), "by an internal transport: above the limit, too")
+    posted = p.relay("nulls.example", rcpts=["u@own.example"] + people(1))
+    tap.equal(answers(posted), ([250, 450], 250), "to an internal domain: likewise, and nobody else")
 
 
 def senders(tap, p):
