@@ -167,6 +167,33 @@ gp_crew_member(void)
 	return is_member;
 }
 
+/* -- who waits for work ------------------------------------------------ */
+
+void
+gp_crew_wait_begin(struct gp_crew_calls *c)
+{
+	c->waiting++;
+}
+
+/* Whether it was called or has waited for too long does not matter: another
+ * one hears the call then. */
+void
+gp_crew_wait_end(struct gp_crew_calls *c)
+{
+	c->waiting--;
+	if (c->called > 0)
+		c->called--;
+}
+
+bool
+gp_crew_call(struct gp_crew_calls *c)
+{
+	if (c->waiting <= c->called)
+		return false;
+	c->called++;
+	return true;
+}
+
 void
 gp_crew_free(struct gp_crew *c)
 {

@@ -50,6 +50,27 @@ bool gp_crew_is_whole(struct gp_crew *c);
 /* gp_crew_member - is the calling thread one of a crew? */
 bool gp_crew_member(void);
 
+/*
+ * The workers of libmilter that wait for work, all on one condition.  It calls
+ * one of them for each session that has something to read while it believes
+ * that one waits; but who has been called waits no more, and the second session
+ * would lie until some worker is through with another one, which may be a look-
+ * up of many seconds.  So it is counted who waits and who has been called.
+ */
+struct gp_crew_calls {
+	unsigned waiting;
+	unsigned called; /* of these, and not yet awake */
+};
+
+/* To be called with the condition's mutex held, as libmilter does: before and
+ * after a wait. */
+void gp_crew_wait_begin(struct gp_crew_calls *c);
+void gp_crew_wait_end(struct gp_crew_calls *c);
+
+/* gp_crew_call - true: one waits for it and shall be called; false: there is
+ * none, and another worker is needed. */
+bool gp_crew_call(struct gp_crew_calls *c);
+
 /* gp_crew_free - for tests: when all that was run is through; its threads end
  * before this returns. */
 void gp_crew_free(struct gp_crew *c);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,9 +39,10 @@ struct guest {
 struct door {
 	struct gp_metrics *metrics;
 	struct gp_crew *crew;
-	size_t sessions;      /* as many there may be */
-	int wake;             /* eventfd: a guest has come */
-	pthread_mutex_t lock; /* guards what follows */
+	void *(*_Atomic worker)(void *); /* libmilter's */
+	size_t sessions;                 /* as many there may be */
+	int wake;                        /* eventfd: a guest has come */
+	pthread_mutex_t lock;            /* guards what follows */
 	pthread_cond_t changed;
 	int spare; /* a descriptor to accept with when there is no other */
 	struct guest guests[PLACES];
@@ -385,8 +387,19 @@ gp_door_thread(void *(*run_it)(void *), void *arg)
 
 	if (door == NULL)
 		return pthread_create(&thread, NULL, run_it, arg);
+	atomic_store(&door->worker, run_it);
 	gp_crew_run(door->crew, run_it, arg);
 	return 0;
+}
+
+void
+gp_door_worker(void)
+{
+	void *(*worker)(void *) =
+	    door == NULL ? NULL : atomic_load(&door->worker);
+
+	if (worker != NULL)
+		gp_crew_run(door->crew, worker, NULL);
 }
 
 /* -- open -------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +22,14 @@ static struct {
 	int (*create)(pthread_t *thread, const pthread_attr_t *attr,
 	    void *(*run)(void *), void *arg);
 	int (*detach)(pthread_t thread);
+	int (*init)(pthread_cond_t *cond, const pthread_condattr_t *attr);
+	int (*call)(pthread_cond_t *cond);
+	int (*wait)(pthread_cond_t *cond, pthread_mutex_t *mutex,
+	    const struct timespec *end);
 	const void *libmilter; /* where it is loaded */
+	/* what its workers wait on, and how many do */
+	_Atomic(pthread_cond_t *) cond;
+	struct gp_crew_calls calls;
 } more;
 
 /* The function that ours has the name of, from the next library in line. */
@@ -51,6 +59,9 @@ find_all(void)
 	find(&more.pipe, sizeof(more.pipe), "pipe");
 	find(&more.create, sizeof(more.create), "pthread_create");
 	find(&more.detach, sizeof(more.detach), "pthread_detach");
+	find(&more.init, sizeof(more.init), "pthread_cond_init");
+	find(&more.call, sizeof(more.call), "pthread_cond_signal");
+	find(&more.wait, sizeof(more.wait), "pthread_cond_timedwait");
 	more.libmilter = library_of(dlsym(RTLD_DEFAULT, "smfi_main"));
 	sys.readv = readv;
 	sys.recv = recv;
@@ -153,6 +164,39 @@ pthread_detach(pthread_t thread)
 		return 0;
 	(void)calls();
 	return more.detach(thread);
+}
+
+int
+pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
+{
+	if (is_libmilter(__builtin_return_address(0)))
+		atomic_store(&more.cond, cond);
+	return more.init(cond, attr);
+}
+
+/* libmilter holds the mutex meanwhile, here and in the next. */
+int
+pthread_cond_signal(pthread_cond_t *cond)
+{
+	(void)calls();
+	if (cond == atomic_load(&more.cond) && !gp_crew_call(&more.calls))
+		gp_door_worker();
+	return more.call(cond);
+}
+
+int
+pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+    const struct timespec *end)
+{
+	int rc;
+
+	(void)calls();
+	if (cond != atomic_load(&more.cond))
+		return more.wait(cond, mutex, end);
+	gp_crew_wait_begin(&more.calls);
+	rc = more.wait(cond, mutex, end);
+	gp_crew_wait_end(&more.calls);
+	return rc;
 }
 
 #pragma GCC visibility pop

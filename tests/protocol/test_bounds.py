@@ -20,6 +20,7 @@ BUSY = "421 4.3.2 Too busy, try again later"
 FEW = 64         # descriptors
 SESSIONS = FEW // 2
 MANY = 10000     # sessions
+THREADS = 2048   # GP_THREADS_MAX
 tap = lab_tap.Tap()
 
 
@@ -345,11 +346,34 @@ def no_threads(lab):
     tap.equal(f.daemon.stop(), 0, "threads: ends with 0")
 
 
+def all_threads(lab):
+    """Each of as many as may be waits for DNS."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    f = Fixture(lab, "all-threads", build=None)
+    pid = f.daemon.process.pid
+    patient(f)
+    alone = status(pid, "Threads")
+    blocked = Blocked(f)
+    blocked.add(THREADS - 100)
+    blocked.fill(200)
+    most = status(pid, "Threads")
+    tap.ok(most < THREADS + 32, "all threads: a bounded number", most)
+    tap.match("no thread is free", " ".join(lines(f, "no room")), "all threads: the log says why")
+    f.dns.release("slow.example")
+    tap.equal(blocked.answers() - {"continue", "tempfail"}, set(),
+              "all threads: %d sessions are answered" % len(blocked.all))
+    recovers(f, "all threads")
+    for s in blocked.all:
+        s.quit()
+    tap.ok(lab_base.wait_until(lambda: status(pid, "Threads") < alone + 64, 60, "few threads"),
+           "all threads: those that are not needed end")
+
+
 def main():
     with lab_base.Lab("bounds") as lab:
         for name in sys.argv[1:] or ("spf", "dkim", "dmarc", "rate"):
             tap.run("sessions of " + name, sessions, lab, name)
-        for test in (silent_guests, no_descriptors, no_threads, many):
+        for test in (silent_guests, no_descriptors, no_threads, all_threads, many):
             tap.run(test.__name__, test, lab)
     tap.done()
 

@@ -21,10 +21,10 @@ from fixture import ID, Fixture, deliver
 
 DAEMONS = ("spf", "dkim", "dmarc", "rate")
 STOOD_IN = {"accept", "read", "poll", "writev", "close", "sigwait", "pipe", "pthread_create",
-            "pthread_detach"}
+            "pthread_detach", "pthread_cond_init", "pthread_cond_signal", "pthread_cond_timedwait"}
 # what else reads, writes, waits for or ends a connection, or a thread
 CALLS = re.compile(r"_*p?(read|recv|poll|select|epoll|send|writ|accept|close|shutdown|dup|fdopen|"
-                   r"splice|ioctl|aio_|io_uring|sigwait|sigtimedwait|pipe|pthread_(create|detach|join|exit|attr|cancel))")
+                   r"splice|ioctl|aio_|io_uring|sigwait|sigtimedwait|pipe|pthread_(create|detach|join|exit|attr|cancel)|pthread_cond_(init|signal|broadcast|.*wait))")
 tap = lab_tap.Tap()
 
 

@@ -235,6 +235,32 @@ crew_reuses_its_threads(void **state)
 	assert_in_range(atomic_load(&started), 4, 60);
 }
 
+static void
+crew_calls_each_who_waits_once(void **state)
+{
+	struct gp_crew_calls c = { .waiting = 0 };
+
+	(void)state;
+	assert_false(gp_crew_call(&c));
+	gp_crew_wait_begin(&c);
+	gp_crew_wait_begin(&c);
+	assert_true(gp_crew_call(&c));
+	assert_true(gp_crew_call(&c));
+	assert_false(gp_crew_call(&c)); /* both have been */
+	gp_crew_wait_end(&c);
+	assert_false(gp_crew_call(&c));
+	gp_crew_wait_begin(&c);
+	assert_true(gp_crew_call(&c));
+	gp_crew_wait_end(&c);
+	gp_crew_wait_end(&c);
+	assert_false(gp_crew_call(&c));
+	gp_crew_wait_begin(&c);
+	gp_crew_wait_end(&c); /* uncalled, for the time */
+	assert_false(gp_crew_call(&c));
+	gp_crew_wait_begin(&c);
+	assert_true(gp_crew_call(&c));
+}
+
 int
 main(void)
 {
@@ -247,6 +273,7 @@ main(void)
 		    setup),
 		cmocka_unit_test_setup(crew_without_a_reserve_does_not_begin,
 		    setup),
+		cmocka_unit_test(crew_calls_each_who_waits_once),
 		cmocka_unit_test_setup(crew_reuses_its_threads, setup),
 	};
 
