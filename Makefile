@@ -251,7 +251,8 @@ deb-lint: deb
 	$(Q)packaging/build-deb.sh --compare $(O)/deb $(VERSION)
 
 # The second build goes on beside the making of the root folder.
-installcheck: setup-packages deb
+installcheck: setup-packages
+	$(Q)$(MAKE) --no-print-directory deb
 	$(Q)O=$(O) tests/packages/run.sh $(VERSION)
 
 clean:

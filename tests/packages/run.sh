@@ -26,4 +26,5 @@ trap 'kill $compare 2>/dev/null || :' EXIT
 /usr/bin/python3 tests/packages/prepare.py
 wait $compare
 trap - EXIT
-SUITE=packages exec tests/run.sh "$@"
+# autopkgtest boots three hosts
+SUITE=packages LIMIT=${LIMIT:-600} exec tests/run.sh "$@"

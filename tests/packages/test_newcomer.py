@@ -115,6 +115,10 @@ def second_life(host):
     for name in DAEMONS:
         tap.equal(show("gatepost-%s.service" % name, "ActiveState"), "active", "gatepost-%s is up after a reboot" % name)
     tap.equal(show(MOUNT, "ActiveState"), "active", "the mount is up after a reboot")
+    failed = must("systemctl", "list-units", "--failed", "--plain", "--no-legend")
+    tap.equal(re.findall(r"\S*(?:gatepost|postfix)\S*", failed), [], "no unit has failed")
+    tap.equal(must("journalctl", "-b", "-q", "--no-pager", "-p", "warning", *("-ugatepost-" + n for n in DAEMONS)), "",
+              "no daemon warns of anything at a boot")
     r = run("systemd-analyze", "verify", "multi-user.target")
     cycles = re.findall(r"(?mi)^.*ordering cycle.*$", r.stderr + must("journalctl", "-b", "-q", "--no-pager"))
     tap.equal(cycles, [], "no unit is left out for a cycle")
