@@ -8,6 +8,8 @@
 #define CALL_MS  30000
 #define ARGS_MAX 60
 
+#define INSTANCES_MAX 128 /* what is beyond is left out */
+
 /* -- its programs ------------------------------------------------------ */
 
 /* The last line says what made it give up; warnings come before. */
@@ -132,6 +134,33 @@ gp_postfix_open(struct gp_arena *arena, const char *config_dir,
 	if (rc == GP_OK)
 		rc = read_answer(out, gp_buf_str(&r.out), err);
 	gp_run_clear(&r);
+	return rc;
+}
+
+/* The last word of each line is a folder. */
+enum gp_rc
+gp_postfix_instances(struct gp_arena *arena, struct gp_strings *out,
+    struct gp_err *err)
+{
+	static const char *const argv[] = { "postmulti", "-l", NULL };
+	const struct gp_run what = { .argv = argv, .timeout_ms = CALL_MS };
+	struct gp_run_result r;
+	enum gp_rc rc = call(&what, &r, err);
+	struct gp_str text = gp_buf_str(&r.out);
+	const char **v =
+	    gp_arena_alloc(arena, INSTANCES_MAX * sizeof(const char *));
+	size_t n = 0;
+
+	while (rc == GP_OK && text.p != NULL && n < INSTANCES_MAX) {
+		struct gp_str line = gp_str_trim(gp_str_split(&text, '\n'));
+		const size_t from = gp_str_find(line, '/');
+
+		if (from < line.n)
+			v[n++] = gp_arena_strndup(arena, line.p + from,
+			    line.n - from);
+	}
+	gp_run_clear(&r);
+	*out = (struct gp_strings){ .n = n, .v = v };
 	return rc;
 }
 

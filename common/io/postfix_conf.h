@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "core/policy.h"
 #include "core/postfix_items.h"
 #include "core/postfix_master.h"
 
@@ -31,6 +32,11 @@ struct gp_postfix {
  */
 GP_MUST_USE enum gp_rc gp_postfix_open(struct gp_arena *arena,
     const char *config_dir, struct gp_postfix *out, struct gp_err *err);
+
+/* gp_postfix_instances - the folders of all instances, the default one first,
+ * as postmulti(1) lists them; in `arena`. */
+GP_MUST_USE enum gp_rc gp_postfix_instances(struct gp_arena *arena,
+    struct gp_strings *out, struct gp_err *err);
 
 /* gp_postfix_get - a parameter of main.cf as it was written ("" when it is
  * empty), or its default, not expanded, on one line; GP_NONE: there is no such

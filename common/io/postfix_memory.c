@@ -131,22 +131,47 @@ gp_postfix_forget(struct gp_postfix_memory *m)
 	(void)unlink(m->path);
 }
 
-bool
-gp_postfix_memory_alone(const struct gp_postfix_memory *m)
+/* The state in this file, when its instance has not been removed since. */
+static enum gp_rc
+load_other(const struct gp_postfix_memory *m, const char *name,
+    struct gp_postfix_memory *out)
 {
-	const char *own = strrchr(m->path, '/') + 1;
+	struct gp_small_file file;
+	struct gp_err err;
+	enum gp_rc rc;
+
+	*out = (struct gp_postfix_memory){ .arena = m->arena, .lock = -1 };
+	out->path = gp_arena_printf(m->arena, "%s/%s", m->folder, name);
+	if (strcmp(out->path, m->path) == 0 ||
+	    !gp_str_ends_nocase(gp_str(name), GP_STR(".state")))
+		return GP_NONE;
+	rc = gp_small_file_read(m->arena, out->path, STATE_MAX, &file, &err);
+	if (rc == GP_OK)
+		rc = gp_postfix_state_parse(file.text, m->arena, &out->state,
+		    &err);
+	if (rc == GP_OK && access(gp_arena_printf(m->arena, "%s/main.cf",
+				      out->state.config_dir),
+			       F_OK) != 0)
+		rc = GP_NONE;
+	return rc;
+}
+
+enum gp_rc
+gp_postfix_bequeath(const struct gp_postfix_memory *m, struct gp_err *err)
+{
+	struct gp_postfix_memory heir;
 	struct dirent **list = NULL;
-	const int n = scandir(m->folder, &list, NULL, NULL);
-	bool alone = true;
+	const int n = scandir(m->folder, &list, NULL, alphasort);
+	enum gp_rc rc = GP_NONE;
 
 	for (int i = 0; i < n; i++) {
-		const char *name = list[i]->d_name;
-
-		if (strcmp(name, own) != 0 &&
-		    gp_str_ends_nocase(gp_str(name), GP_STR(".state")))
-			alone = false;
+		if (rc == GP_NONE &&
+		    load_other(m, list[i]->d_name, &heir) == GP_OK) {
+			heir.state.member = m->state.member;
+			rc = gp_postfix_remember(&heir, err);
+		}
 		free(list[i]);
 	}
 	free(list);
-	return alone;
+	return rc;
 }

@@ -40,7 +40,12 @@ GP_MUST_USE enum gp_rc
 gp_postfix_remember(struct gp_postfix_memory *m, struct gp_err *err);
 void gp_postfix_forget(struct gp_postfix_memory *m);
 
-/* gp_postfix_memory_alone - is no other instance remembered? */
-bool gp_postfix_memory_alone(const struct gp_postfix_memory *m);
+/*
+ * gp_postfix_bequeath - the group that mail_owner was put into serves all
+ * instances: another one that is remembered, and still there, takes over to
+ * give it up.  GP_NONE: there is no other.
+ */
+GP_MUST_USE enum gp_rc
+gp_postfix_bequeath(const struct gp_postfix_memory *m, struct gp_err *err);
 
 #endif

@@ -12,7 +12,6 @@
 #include "io/postfix_conf.h"
 
 #define GP_POSTFIX_GROUP "_gatepost"
-#define GP_POSTFIX_MOUNT "var-spool-postfix-run-gatepost.mount"
 
 /*
  * gp_postfix_reach - as mail_owner; when services are chrooted, also from
@@ -33,12 +32,16 @@ gp_postfix_leave(const struct gp_postfix *p, struct gp_err *err);
 
 /*
  * gp_postfix_mount - show runtime_dir inside queue_dir, now and after each
- * start of the system.
- * GP_NONE  it is not for us to do: no systemd runs, or other folders than those
- *          of the unit that is shipped; err says what to do by hand.
+ * start of the system; *unit, in p->arena, does it.  Where the unit that is
+ * shipped is not for these folders, and nobody has made one, it is made.
+ * GP_NONE  it is not for us to do: no systemd runs, or a folder has a strange
+ *          name; err says what to do by hand.
  */
 GP_MUST_USE enum gp_rc gp_postfix_mount(const struct gp_postfix *p,
-    const char *runtime_dir, struct gp_err *err);
-GP_MUST_USE enum gp_rc gp_postfix_unmount(struct gp_err *err);
+    const char *runtime_dir, const char **unit, struct gp_err *err);
+
+/* gp_postfix_unmount - what we have made is removed. */
+GP_MUST_USE enum gp_rc gp_postfix_unmount(const struct gp_postfix *p,
+    const char *unit, struct gp_err *err);
 
 #endif

@@ -164,6 +164,16 @@ mode_remedy(struct doctor *d, const char *socket)
 	return NULL;
 }
 
+/* Of the instance that was asked for. */
+static const char *
+dir_option(const struct doctor *d, const char *option)
+{
+	return ctl_option(d->args, "--config-dir") == NULL
+	           ? ""
+	           : gp_arena_printf(d->arena, " %s %s", option,
+			 d->postfix.config_dir);
+}
+
 static void
 say_remedy(struct doctor *d, const struct doctor_daemon *daemon,
     const struct gp_socket_try *t, enum gp_rc rc)
@@ -175,14 +185,14 @@ say_remedy(struct doctor *d, const struct doctor_daemon *daemon,
 	if (mode != NULL)
 		gp_findings_remedy(out, "%s", mode);
 	else if (rc == GP_PERM && t->user != NULL)
-		gp_findings_remedy(out, "adduser %s %s\npostfix reload",
-		    t->user, group_of(d, daemon->socket));
+		gp_findings_remedy(out, "adduser %s %s\npostfix%s reload",
+		    t->user, group_of(d, daemon->socket), dir_option(d, "-c"));
 	else if (rc == GP_PERM)
 		gp_findings_remedy(out, "sudo gatepost doctor");
 	else if (rc == GP_NONE && t->chroot != NULL)
 		gp_findings_remedy(out,
-		    "gatepost postfix enable, which shows the sockets in %s",
-		    t->chroot);
+		    "gatepost postfix enable%s, which shows the sockets in %s",
+		    dir_option(d, "--config-dir"), t->chroot);
 	else
 		gp_findings_remedy(out, "systemctl restart gatepost-%s",
 		    daemon->name);
@@ -285,9 +295,10 @@ say_sorted(struct doctor *d, const struct doctor_list *l)
 		gp_buf_adds(&packed, sorted);
 	else if (gp_postfix_list_pack(&packed, gp_str(sorted), NULL) != GP_OK)
 		gp_buf_adds(&packed, "...");
-	gp_findings_remedy(d->findings, "postconf %s '%s=%s'\npostfix reload",
+	gp_findings_remedy(d->findings,
+	    "postconf%s %s '%s=%s'\npostfix%s reload", dir_option(d, "-c"),
 	    l->service == NULL ? "-e" : "-P", subject_of(d, l),
-	    gp_buf_cstr(&packed));
+	    gp_buf_cstr(&packed), dir_option(d, "-c"));
 	gp_buf_clear(&packed);
 }
 
@@ -321,7 +332,8 @@ find_missing(struct doctor *d, const struct doctor_list *l)
 		return;
 	gp_findings_add(d->findings, GP_YELLOW, "postfix", subject_of(d, l),
 	    "does not ask %s", missing);
-	gp_findings_remedy(d->findings, "gatepost postfix enable");
+	gp_findings_remedy(d->findings, "gatepost postfix enable%s",
+	    dir_option(d, "--config-dir"));
 }
 
 static void
@@ -367,5 +379,6 @@ ctl_doctor_postfix(struct doctor *d)
 		return;
 	gp_findings_add(d->findings, GP_RED, "postfix", "smtpd_milters",
 	    "Postfix asks none of the daemons");
-	gp_findings_remedy(d->findings, "gatepost postfix enable");
+	gp_findings_remedy(d->findings, "gatepost postfix enable%s",
+	    dir_option(d, "--config-dir"));
 }

@@ -1,13 +1,9 @@
 /* gatepost postfix, gatepost sendmail: our lines in the MTA's configuration. */
 #include "ctl/postfix.h"
 
-#include "io/run.h"
-
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#define POSTMULTI_MS 10000
 
 /* -- one instance -------------------------------------------------------- */
 
@@ -21,18 +17,17 @@ open_code(enum gp_rc rc)
 
 int
 ctl_postfix_open(struct ctl_postfix *x, const struct ctl *ctl,
-    const struct ctl_args *args)
+    const struct ctl_args *args, const char *dir)
 {
 	struct gp_err err;
 	enum gp_rc rc;
 
-	*x = (struct ctl_postfix){ .ctl = ctl, .args = args };
+	*x = (struct ctl_postfix){ .ctl = ctl, .args = args, .asked = dir };
 	x->memory.lock = -1;
 	x->arena = gp_arena_new();
 	gp_buf_init(&x->notes, SIZE_MAX);
 	x->plan.notes = &x->notes;
-	rc = gp_postfix_open(x->arena, ctl_option(args, "--config-dir"), &x->p,
-	    &err);
+	rc = gp_postfix_open(x->arena, dir, &x->p, &err);
 	if (rc == GP_OK)
 		rc = gp_postfix_settings(&x->p, &x->main, &err);
 	if (rc != GP_OK)
@@ -62,39 +57,52 @@ ctl_postfix_now(const struct ctl_postfix *x)
 		.wrote = &x->memory.state.items };
 }
 
-/* The last word of each line is a folder. */
 const char *
 ctl_postfix_instances(const struct ctl_postfix *x)
 {
-	static const char *const argv[] = { "postmulti", "-l", NULL };
-	const struct gp_run what = { .argv = argv, .timeout_ms = POSTMULTI_MS };
-	struct gp_run_result r;
-	struct gp_buf others;
-	struct gp_str text;
-	const char *list;
+	struct gp_strings all;
+	const char *list = "";
 
-	if (ctl_option(x->args, "--config-dir") != NULL)
+	if (x->asked != NULL ||
+	    gp_postfix_instances(x->arena, &all, NULL) != GP_OK)
 		return "";
-	gp_buf_init(&others, SIZE_MAX);
-	if (gp_run(&what, &r, NULL) == GP_OK && r.code == 0) {
-		text = gp_buf_str(&r.out);
-		while (text.p != NULL) {
-			struct gp_str line =
-			    gp_str_trim(gp_str_split(&text, '\n'));
-			size_t from = gp_str_find(line, '/');
-			struct gp_str dir =
-			    gp_str_n(line.p + from, line.n - from);
-
-			if (dir.n > 0 &&
-			    !gp_str_eq(dir, gp_str(x->p.config_dir)))
-				gp_buf_addf(&others, "%s%.*s",
-				    others.n == 0 ? "" : ", ", GP_STR_ARG(dir));
-		}
-	}
-	gp_run_clear(&r);
-	list = gp_arena_strdup(x->arena, gp_buf_cstr(&others));
-	gp_buf_clear(&others);
+	for (size_t i = 0; i < all.n; i++)
+		if (strcmp(all.v[i], x->p.config_dir) != 0)
+			list = gp_arena_printf(x->arena, "%s%s%s", list,
+			    *list == '\0' ? "" : ", ", all.v[i]);
 	return list;
+}
+
+static int
+each_of_all(bool on, int (*one)(void *context, const char *dir), void *context)
+{
+	struct gp_arena *arena = gp_arena_new();
+	struct gp_strings all;
+	struct gp_err err;
+	int code = 0;
+
+	if (gp_postfix_instances(arena, &all, &err) != GP_OK)
+		code = ctl_fail(EX_UNAVAILABLE, "%s", err.msg);
+	for (size_t i = 0; (code == 0 || on) && i < all.n; i++) {
+		const int c = one(context, all.v[i]);
+
+		code = code == 0 ? c : code;
+	}
+	gp_arena_free(arena);
+	return code;
+}
+
+int
+ctl_postfix_each(const struct ctl_args *args, bool on,
+    int (*one)(void *context, const char *dir), void *context)
+{
+	const char *dir = ctl_option(args, "--config-dir");
+
+	if (ctl_option(args, "--all") == NULL)
+		return one(context, dir);
+	if (dir != NULL)
+		return ctl_usage("--all and --config-dir: expected one");
+	return each_of_all(on, one, context);
 }
 
 int
@@ -246,16 +254,20 @@ ctl_postfix_wish(const struct ctl *ctl, const struct ctl_args *args,
 	{                                                                      \
 		"--config-dir", "DIR", "of another Postfix instance"           \
 	}
+#define ALL                                                                    \
+	{                                                                      \
+		"--all", NULL, "every Postfix instance of this host"           \
+	}
 #define FORCE                                                                  \
 	{                                                                      \
 		"--force", NULL, "also what was changed since by hand"         \
 	}
 
 static const struct ctl_option enable_options[] = { ROLE, ONLY, OPEN, CLOSED,
-	DRY, DIR, FORCE, { .name = NULL } };
-static const struct ctl_option disable_options[] = { DRY, DIR, FORCE,
+	DRY, DIR, ALL, FORCE, { .name = NULL } };
+static const struct ctl_option disable_options[] = { DRY, DIR, ALL, FORCE,
 	{ .name = NULL } };
-static const struct ctl_option status_options[] = { DIR,
+static const struct ctl_option status_options[] = { DIR, ALL,
 	{ "-q", NULL, "say nothing, only by the exit code" },
 	{ .name = NULL } };
 static const struct ctl_option snippet_options[] = { ROLE, ONLY, OPEN, CLOSED,

@@ -14,6 +14,7 @@ struct ctl_postfix {
 	const struct ctl *ctl;
 	const struct ctl_args *args;
 	struct gp_arena *arena;
+	const char *asked; /* the folder that was asked for; NULL: none */
 	struct gp_postfix p;
 	struct gp_postfix_items main; /* what main.cf sets */
 	struct gp_postfix_memory memory;
@@ -21,10 +22,19 @@ struct ctl_postfix {
 	struct gp_buf notes; /* of the plan */
 };
 
-/* ctl_postfix_open - the instance, and what is remembered of it; close it,
- * whatever is returned.  Returns 0, or the code after having said why. */
+/*
+ * ctl_postfix_each - `one` for each instance that is meant: that of
+ * --config-dir, with --all every one, else the default one (NULL).  It goes on
+ * after a code that is not 0 when `on` is.  Returns the first of these codes.
+ */
+int ctl_postfix_each(const struct ctl_args *args, bool on,
+    int (*one)(void *context, const char *dir), void *context);
+
+/* ctl_postfix_open - the instance with this folder (NULL: the default one), and
+ * what is remembered of it; close it, whatever is returned.  Returns 0, or the
+ * code after having said why. */
 int ctl_postfix_open(struct ctl_postfix *x, const struct ctl *ctl,
-    const struct ctl_args *args);
+    const struct ctl_args *args, const char *dir);
 void ctl_postfix_close(struct ctl_postfix *x);
 
 /* ctl_postfix_now - for a plan; borrowed from x. */

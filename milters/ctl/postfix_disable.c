@@ -48,19 +48,22 @@ make_draft(struct undo *u, struct gp_err *err)
 	return rc;
 }
 
-/* The sockets are of no use to Postfix any more, unless another instance asks
- * them. */
+/* The mount is of this instance alone, the group of all. */
 static void
 give_up_place(const struct ctl_postfix *x)
 {
+	const struct gp_postfix_state *was = &x->memory.state;
 	struct gp_err err;
+	enum gp_rc rc = GP_OK;
 
-	if (!gp_postfix_memory_alone(&x->memory))
-		return;
-	if (x->memory.state.member != NULL &&
-	    gp_postfix_leave(&x->p, &err) != GP_OK)
+	if (was->mount != NULL &&
+	    gp_postfix_unmount(&x->p, was->mount, &err) != GP_OK)
 		(void)ctl_fail(0, "%s", err.msg);
-	if (x->memory.state.mount != NULL && gp_postfix_unmount(&err) != GP_OK)
+	if (was->member != NULL)
+		rc = gp_postfix_bequeath(&x->memory, &err);
+	if (rc == GP_NONE)
+		rc = gp_postfix_leave(&x->p, &err);
+	if (rc != GP_OK)
 		(void)ctl_fail(0, "%s", err.msg);
 }
 
@@ -149,16 +152,30 @@ disable(struct undo *u)
 	return code != 0 || dry ? code : make_change(u);
 }
 
-int
-ctl_postfix_disable(const struct ctl *ctl, const struct ctl_args *args)
+struct asked {
+	const struct ctl *ctl;
+	const struct ctl_args *args;
+};
+
+static int
+disable_one(void *context, const char *dir)
 {
+	const struct asked *a = context;
 	struct ctl_postfix x;
 	struct undo u = { .x = &x };
-	int code = ctl_postfix_open(&x, ctl, args);
+	int code = ctl_postfix_open(&x, a->ctl, a->args, dir);
 
 	if (code == 0)
 		code = disable(&u);
 	gp_postfix_draft_close(&u.draft);
 	ctl_postfix_close(&x);
 	return code;
+}
+
+int
+ctl_postfix_disable(const struct ctl *ctl, const struct ctl_args *args)
+{
+	struct asked a = { .ctl = ctl, .args = args };
+
+	return ctl_postfix_each(args, true, disable_one, &a);
 }

@@ -18,9 +18,10 @@ struct change {
 	struct gp_postfix_wish wish;
 	struct gp_postfix_draft draft;
 	const char *main_backup, *master_backup;
-	bool joined, mounted;
-	bool checked;    /* Postfix agrees */
-	bool remembered; /* the new state is in place of the old */
+	bool joined;
+	const char *mounted; /* the unit; NULL: none */
+	bool checked;        /* Postfix agrees */
+	bool remembered;     /* the new state is in place of the old */
 	bool reloaded;
 };
 
@@ -69,6 +70,7 @@ static enum gp_rc
 reach(struct change *c, const char *socket, struct gp_err *err)
 {
 	const struct gp_postfix *p = &c->x->p;
+	const char *unit;
 	bool inside;
 	enum gp_rc rc = gp_postfix_reach(p, socket, &inside, err), fixed;
 
@@ -80,11 +82,11 @@ reach(struct change *c, const char *socket, struct gp_err *err)
 		if (c->joined)
 			rc = gp_postfix_reach(p, socket, &inside, err);
 	}
-	if (rc == GP_NONE && inside && !c->mounted) {
-		fixed = gp_postfix_mount(p, c->wish.socket_dir, err);
-		c->mounted = fixed == GP_OK;
-		if (!c->mounted)
+	if (rc == GP_NONE && inside && c->mounted == NULL) {
+		fixed = gp_postfix_mount(p, c->wish.socket_dir, &unit, err);
+		if (fixed != GP_OK)
 			return fixed;
+		c->mounted = unit;
 		rc = gp_postfix_reach(p, socket, &inside, err);
 	}
 	return rc;
@@ -183,7 +185,7 @@ state_after(const struct change *c)
 		.master =
 		    keep(c, &was->master, &c->draft.master, c->master_backup),
 		.member = c->joined ? GP_POSTFIX_GROUP : was->member,
-		.mount = c->mounted ? GP_POSTFIX_MOUNT : was->mount };
+		.mount = c->mounted != NULL ? c->mounted : was->mount };
 
 	gp_postfix_items_init(&s.items, c->x->arena);
 	for (size_t i = 0; i < c->x->plan.items.n; i++)
@@ -267,8 +269,8 @@ roll_back(struct change *c)
 		say(gp_postfix_remember(&x->memory, &err), &err);
 	else if (c->remembered)
 		gp_postfix_forget(&x->memory);
-	if (c->mounted)
-		say(gp_postfix_unmount(&err), &err);
+	if (c->mounted != NULL)
+		say(gp_postfix_unmount(&x->p, c->mounted, &err), &err);
 	if (c->joined)
 		say(gp_postfix_leave(&x->p, &err), &err);
 	if (c->checked)
@@ -318,8 +320,8 @@ print_done(const struct change *c)
 	if (c->joined)
 		(void)printf("group: %s is now in %s\n", p->mail_owner,
 		    GP_POSTFIX_GROUP);
-	if (c->mounted)
-		(void)printf("mount: %s\n", GP_POSTFIX_MOUNT);
+	if (c->mounted != NULL)
+		(void)printf("mount: %s\n", c->mounted);
 	for (size_t d = 0; d < GP_POSTFIX_DAEMONS; d++)
 		if (gp_postfix_wish_has(&c->wish, d))
 			(void)
@@ -331,9 +333,10 @@ print_done(const struct change *c)
 	(void)puts(
 	    c->reloaded ? "Postfix was reloaded" : "Postfix does not run now");
 	if (others[0] != '\0')
-		(void)printf("other instances (--config-dir): %s\n", others);
+		(void)printf("other instances (--all, --config-dir): %s\n",
+		    others);
 	(void)printf("undo: gatepost postfix disable");
-	if (ctl_option(c->x->args, "--config-dir") != NULL)
+	if (c->x->asked != NULL)
 		(void)printf(" --config-dir %s", p->config_dir);
 	if (ctl_option(c->x->args, "--state-dir") != NULL)
 		(void)printf(" --state-dir %s", c->x->ctl->state_dir);
@@ -365,7 +368,7 @@ mend_place(struct change *c)
 	struct gp_err err;
 	enum gp_rc rc = reach_all(c, &err);
 
-	if (rc == GP_OK && (c->joined || c->mounted)) {
+	if (rc == GP_OK && (c->joined || c->mounted != NULL)) {
 		x->memory.state = state_after(c);
 		rc = gp_postfix_remember(&x->memory, &err);
 		if (rc == GP_OK)
@@ -410,20 +413,32 @@ enable(struct change *c)
 	return code != 0 || dry ? code : make_change(c);
 }
 
+struct asked {
+	const struct ctl *ctl;
+	const struct ctl_args *args;
+	struct gp_postfix_wish wish;
+};
+
+static int
+enable_one(void *context, const char *dir)
+{
+	const struct asked *a = context;
+	struct ctl_postfix x;
+	struct change c = { .x = &x, .wish = a->wish };
+	int code = ctl_postfix_open(&x, a->ctl, a->args, dir);
+
+	if (code == 0)
+		code = enable(&c);
+	gp_postfix_draft_close(&c.draft);
+	ctl_postfix_close(&x);
+	return code;
+}
+
 int
 ctl_postfix_enable(const struct ctl *ctl, const struct ctl_args *args)
 {
-	struct ctl_postfix x;
-	struct change c = { .x = &x };
-	int code = ctl_postfix_wish(ctl, args, &c.wish);
+	struct asked a = { .ctl = ctl, .args = args };
+	int code = ctl_postfix_wish(ctl, args, &a.wish);
 
-	if (code != 0)
-		return code;
-	code = ctl_postfix_open(&x, ctl, args);
-	if (code == 0)
-		code = enable(&c);
-	if (x.arena != NULL)
-		gp_postfix_draft_close(&c.draft);
-	ctl_postfix_close(&x);
-	return code;
+	return code != 0 ? code : ctl_postfix_each(args, false, enable_one, &a);
 }

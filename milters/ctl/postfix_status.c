@@ -17,9 +17,9 @@ static const char *const lists[] = { GP_POSTFIX_INBOUND_LIST,
 
 struct look {
 	struct ctl_postfix *x;
-	struct gp_findings found;
-	bool attached; /* something refers to a list of ours */
-	bool left;     /* something of ours is set */
+	struct gp_findings found; /* in the arena of x */
+	bool attached;            /* something refers to a list of ours */
+	bool left;                /* something of ours is set */
 };
 
 static const char *
@@ -144,8 +144,10 @@ look_at_socket(struct look *l, const char *socket)
 		return;
 	}
 	gp_findings_add(&l->found, GP_RED, "socket", socket, "%s", err.msg);
-	if (inside)
-		gp_findings_remedy(&l->found, "gatepost doctor says more");
+	if (inside || rc == GP_PERM)
+		gp_findings_remedy(&l->found,
+		    "gatepost postfix enable, which mends that; gatepost "
+		    "doctor says more");
 	else
 		gp_findings_remedy(&l->found,
 		    "does the daemon run? systemctl status 'gatepost-*'");
@@ -219,7 +221,7 @@ look_at_postfix(struct look *l)
 		    l->x->p.config_dir, "Postfix does not run");
 	if (others[0] != '\0')
 		gp_findings_add(&l->found, GP_GREEN, "postfix", others,
-		    "other instances, with --config-dir");
+		    "other instances, with --all or --config-dir");
 }
 
 /* -- all of it
@@ -238,8 +240,28 @@ judge(struct look *l)
 	return BROKEN;
 }
 
+/* What was found here, among what was found in all; the names of what several
+ * instances have get the folder in front. */
+static void
+put(const struct ctl_postfix *x, const struct gp_findings *from,
+    struct gp_findings *to)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct gp_finding *f = &from->v[i];
+		const char *subject = f->subject;
+
+		if (ctl_option(x->args, "--all") != NULL &&
+		    strcmp(subject, x->p.config_dir) != 0)
+			subject = gp_arena_printf(x->arena, "%s: %s",
+			    x->p.config_dir, subject);
+		gp_findings_add(to, f->light, f->topic, subject, "%s", f->what);
+		if (f->remedy != NULL)
+			gp_findings_remedy(to, "%s", f->remedy);
+	}
+}
+
 static int
-status(struct ctl_postfix *x)
+status(struct ctl_postfix *x, struct gp_findings *all)
 {
 	struct look l = { .x = x };
 	int code;
@@ -255,19 +277,47 @@ status(struct ctl_postfix *x)
 	if (code == DISABLED)
 		gp_findings_add(&l.found, GP_GREEN, "postfix", x->p.config_dir,
 		    "disabled: Postfix does not ask gatepost");
-	if (ctl_option(x->args, "-q") == NULL)
-		(void)ctl_print_findings(x->ctl, &l.found);
+	put(x, &l.found, all);
+	return code;
+}
+
+struct asked {
+	const struct ctl *ctl;
+	const struct ctl_args *args;
+	struct gp_findings found;
+	bool some; /* an instance was looked at */
+	int code;  /* of all together */
+};
+
+static int
+status_one(void *context, const char *dir)
+{
+	struct asked *a = context;
+	struct ctl_postfix x;
+	const int code = ctl_postfix_open(&x, a->ctl, a->args, dir);
+
+	if (code == 0) {
+		const int said = status(&x, &a->found);
+
+		/* one that asks and one that does not: in part */
+		a->code = !a->some || a->code == said ? said : BROKEN;
+		a->some = true;
+	}
+	ctl_postfix_close(&x);
 	return code;
 }
 
 int
 ctl_postfix_status(const struct ctl *ctl, const struct ctl_args *args)
 {
-	struct ctl_postfix x;
-	int code = ctl_postfix_open(&x, ctl, args);
+	struct asked a = { .ctl = ctl, .args = args };
+	struct gp_arena *arena = gp_arena_new();
+	int code;
 
-	if (code == 0)
-		code = status(&x);
-	ctl_postfix_close(&x);
-	return code;
+	gp_findings_init(&a.found, arena);
+	code = ctl_postfix_each(args, false, status_one, &a);
+	if (code == 0 && ctl_option(args, "-q") == NULL)
+		(void)ctl_print_findings(ctl, &a.found);
+	gp_arena_free(arena);
+	return code == 0 ? a.code : code;
 }

@@ -49,6 +49,7 @@ class Fixture:
             lab, self.sink.port, self.of(*NAMES), main="lab_submit = %s\n" % self.of("dkim", "dmarc", "rate"),
             services=SUBMIT % self.submit_port)
         self.submit = "127.0.0.1:%d" % self.submit_port
+        self.enable = "gatepost postfix enable --config-dir " + self.postfix.etc
 
     def of(self, *names):
         return ", ".join("unix:" + self.daemons[n].socket for n in names)
@@ -92,7 +93,7 @@ def lists(f):
     f.postconf("-e", "smtpd_milters=" + wrong)
     tap.equal(f.bad("postfix"),
               [("red", "smtpd_milters", "asks dmarc, dkim, spf, rate: the order is spf, dkim, dmarc, rate",
-                "postconf -e 'smtpd_milters=%s'\npostfix reload" % right)], "a wrong order: the sorted line")
+                "postconf -c %s -e 'smtpd_milters=%s'\npostfix -c %s reload" % (f.postfix.etc, right, f.postfix.etc))], "a wrong order: the sorted line")
     f.mend(f.bad("postfix"))
     tap.equal(f.postconf("-h", "smtpd_milters"), right, "that line: as it says")
     tap.equal(f.bad("postfix"), [], "that line: nothing")
@@ -100,20 +101,21 @@ def lists(f):
     subject = f.submit + "/inet/smtpd_milters"
     tap.equal(f.bad("postfix"),
               [("red", subject, "asks rate, dkim, dmarc: the order is spf, dkim, dmarc, rate",
-                "postconf -P '%s=%s'\npostfix reload" % (subject, f.of("dkim", "dmarc", "rate").replace(" ", "")))],
+                "postconf -c %s -P '%s=%s'\npostfix -c %s reload" % (
+                    f.postfix.etc, subject, f.of("dkim", "dmarc", "rate").replace(" ", ""), f.postfix.etc))],
               "a wrong order of an override")
     f.mend(f.bad("postfix"))
     tap.equal(f.bad("postfix"), [], "that line of the override: nothing")
     f.postconf("-P", subject + "=$lab_submit")
     f.postconf("-e", "lab_submit=" + f.of("dkim", "dmarc", "rate"), "smtpd_milters=" + f.of("spf", "dkim", "dmarc"))
-    tap.equal(f.bad("postfix"), [("yellow", "smtpd_milters", "does not ask rate", "gatepost postfix enable")],
+    tap.equal(f.bad("postfix"), [("yellow", "smtpd_milters", "does not ask rate", f.enable)],
               "one that runs is not asked")
     f.postconf("-e", "smtpd_milters=%s, unix:/run/gatepost/other/milter.sock" % f.of(*NAMES))
     tap.equal([x[:3] for x in f.bad("postfix")],
               [("red", "smtpd_milters", "unix:/run/gatepost/other/milter.sock is the socket of no daemon of ours")],
               "a socket that nobody has")
     f.postconf("-e", "smtpd_milters=inet:127.0.0.1:9", "non_smtpd_milters=", "lab_submit=")
-    tap.equal(f.bad("postfix"), [("red", "smtpd_milters", "Postfix asks none of the daemons", "gatepost postfix enable")],
+    tap.equal(f.bad("postfix"), [("red", "smtpd_milters", "Postfix asks none of the daemons", f.enable)],
               "none is asked")
     f.postconf("-e", "smtpd_milters=" + f.of(*NAMES), "non_smtpd_milters=" + f.of(*NAMES),
                "lab_submit=" + f.of("dkim", "dmarc", "rate"))
@@ -135,7 +137,7 @@ def sockets(f):
     os.chown(d.run_dir, -1, daemon)
     os.chown(d.socket, -1, daemon)
     tap.equal([x[2:] for x in f.bad("sockets")],
-              [("unix:%s: postfix may not enter %s" % (d.socket, d.run_dir), "adduser postfix daemon\npostfix reload")],
+              [("unix:%s: postfix may not enter %s" % (d.socket, d.run_dir), "adduser postfix daemon\npostfix -c %s reload" % f.postfix.etc)],
               "a group that postfix is not in")
     for path in (d.run_dir, d.socket):
         os.chown(path, -1, grp.getgrnam("postfix").gr_gid)
@@ -168,7 +170,7 @@ def chrooted(f):
     f.postconf("-F", "127.0.0.1:%d/inet/chroot=y" % f.postfix.port)
     tap.equal(f.bad("sockets"),
               [("red", n, "unix:%s: nothing is there in the root folder %s" % (f.daemons[n].socket, spool),
-                "gatepost postfix enable, which shows the sockets in " + spool) for n in NAMES],
+                f.enable + ", which shows the sockets in " + spool) for n in NAMES],
               "chrooted: no socket is seen")
     os.mkdir(os.path.join(spool, "gp"), 0o755)
     inside = []
