@@ -30,10 +30,10 @@ MILTER = "connect to Milter service unix:/run/gatepost/%s/milter.sock: "
 tap = lab_tap.Tap()
 
 
-def judged(message):
-    """One field of ours, on top, and nothing that was forged."""
+def judged(message, place=0):
+    """One field of ours, in this place of the header, and nothing that was forged."""
     ours = [v for v in message.all(AR) if v.startswith("mx.shop.example;")] if message else []
-    return len(ours) == 1 and message.fields[0][0] == AR and "forged" not in ours[0] and "dmarc=" in ours[0]
+    return len(ours) == 1 and message.fields[place][0] == AR and "forged" not in ours[0] and "dmarc=" in ours[0]
 
 
 def is_signed(h, message):
@@ -72,6 +72,7 @@ def example(h, page):
     for service, _, overrides in places_host.services(text):
         got = [must("postconf", "-Ph", "%s/%s" % (service, name)).strip() for name, _ in overrides]
         tap.equal(got, [value for _, value in overrides], "example: the overrides of %s" % service)
+    tap.ok(os.path.ismount(MOUNT_POINT), "example: the unit of the packages shows the sockets in the chroot")
     reply, message = h.inbound(more=FORGED + THEIRS)
     tap.ok(judged(message) and "dmarc=pass" in message.all(AR)[0], "both: what comes in is judged", repr(reply))
     tap.equal([v for v in message.all(AR) if v.startswith("else")], ["elsewhere.example; spf=pass"],
@@ -85,6 +86,8 @@ def example(h, page):
     tap.ok(judged(back) and re.search(r"dkim=pass\s+header.d=shop.example", back.all(AR)[0]) and
            "dmarc=pass" in back.all(AR)[0], "both: its signature verifies when it comes back by port 25", repr(reply))
     disabled_again(h, "both")
+    tap.ok(not os.path.ismount(MOUNT_POINT) and "postfix" not in must("getent", "group", "_gatepost"),
+           "both: disable takes the mount and the group back")
 
 
 def mx(h, page):
@@ -187,6 +190,7 @@ def try_all(h):
 def chroot(h, page):
     missing, closed, stopped, dead = table(page)
     h.enabled()
+    shutil.rmtree("/run/systemd")
     must("umount", MOUNT_POINT)
     mark, reply, message, ident = try_all(h)
     tap.ok(message and not message.all(AR), "chroot: no mount: inbound mail passes unseen", repr(reply))
@@ -220,8 +224,7 @@ def chroot(h, page):
 
 
 def no_chroot(h, page):
-    h.fresh()
-    must("umount", MOUNT_POINT)
+    h.fresh(systemd=False)
     must("adduser", "postfix", "_gatepost")
     for command in page.commands("CHROOT", 3):
         must("sh", "-c", command)
@@ -262,7 +265,7 @@ def bounced(h, ident_of_policy):
     """A submission bounces: the notification."""
     h.set_policy(ident_of_policy)
     h.sink.messages.clear()
-    reply, _ = h.submit(rcpt="u@nowhere.example")
+    reply, _ = h.submit(rcpt="u@nowhere.example", wait=False)
     tap.ok(reply.good, "bounce: the message itself is taken", repr(reply))
     return h.sink.wait(lambda m: not m.sender)
 
@@ -283,11 +286,190 @@ def bounces(h, page):
     tap.ok(bounced(h, limited), "bounce: neither preflight nor a limit stands in its way")
 
 
+# -- several instances ---------------------------------------------------------
+
+SECOND_MOUNT = "/var/spool/postfix-in/run/gatepost"
+SECOND_UNIT = "/etc/systemd/system/var-spool-postfix\\x2din-run-gatepost.mount"
+FOLDERS = ("/etc/postfix", "/etc/postfix-in")
+
+
+def both_files():
+    return [places_host.read(os.path.join(d, n)) for d in FOLDERS for n in ("main.cf", "master.cf")]
+
+
+def place():
+    """(is the group joined, are the sockets in the first, the second chroot, is a unit made)"""
+    return ("postfix" in must("getent", "group", "_gatepost"), os.path.ismount(MOUNT_POINT), os.path.ismount(SECOND_MOUNT),
+            os.path.exists(SECOND_UNIT))
+
+
+def null_client(h, page):
+    """The first instance only sends what is made here, the second is an MX."""
+    for command in page.commands("SEVERAL INSTANCES", 1):
+        must("sh", "-c", command)
+    ident, _ = h.local()
+    tap.ok(is_signed(h, h.sink.wait(ident)), "null client: what is made on the host is signed")
+    reply, message = h.inbound()
+    tap.ok(message and not message.all(AR), "null client: its port 25 is left as it is", repr(reply))
+    reply, message = h.inbound(host="127.0.0.2", more=FORGED)
+    tap.ok(message and message.all(AR)[0].startswith("in.shop.example;"), "null client: the MX beside it judges",
+           repr(reply))
+    h.apply(page, "SEVERAL INSTANCES", 2)
+    reply, message = h.inbound(host="127.0.0.2", more=FORGED)
+    tap.ok(judged(message), "null client: by one name for both", repr(reply))
+    tap.equal(must("postconf", "-c", FOLDERS[1], "-xh", "smtpd_milters").count("unix:"), 3, "null client: and does not limit")
+
+
+def second_chroot(h, page):
+    tap.equal(place(), (True, True, True, True), "instances: one group, two mounts, a unit for the second")
+    verify = run("systemd-analyze", "verify", SECOND_UNIT)
+    tap.ok("postfix" not in verify.stderr, "instances: systemd takes the unit that was made", verify.stderr)
+    must("umount", SECOND_MOUNT)
+    found = run("gatepost", "doctor", "--quiet", "--only", "sockets", "--config-dir", FOLDERS[1]).stdout
+    tap.ok("root folder /var/spool/postfix-in" in found and "gatepost postfix enable --config-dir /etc/postfix-in" in found,
+           "instances: doctor finds a second chroot without the mount", found)
+    for command in page.commands("SEVERAL INSTANCES", 3):
+        must("sh", "-c", command)
+    tap.ok(judged(h.inbound(host="127.0.0.2")[1]), "instances: the page's mount mends it")
+
+
+def instances(h, page):
+    h.fresh()
+    h.second_instance()
+    before = both_files()
+    null_client(h, page)
+    second_chroot(h, page)
+    for command in page.commands("SEVERAL INSTANCES"):
+        r = run("sh", "-c", command)
+        tap.ok(r.returncode == 0, "instances: " + command.strip(), r.stdout + r.stderr)
+    tap.ok("/etc/postfix: main.cf" in r.stdout and "/etc/postfix-in: unix:/run/gatepost/rate/milter.sock" in r.stdout,
+           "instances: status tells of each", r.stdout)
+    tap.ok(judged(h.inbound()[1]) and judged(h.inbound(host="127.0.0.2")[1]), "instances: both judge")
+    must("gatepost", "postfix", "disable")
+    tap.equal(place(), (True, False, True, True), "instances: disable of the first leaves the second its group and mount")
+    tap.equal(run("gatepost", "postfix", "status", "--all").returncode, 2, "instances: status: in part")
+    tap.ok(judged(h.inbound(host="127.0.0.2")[1]), "instances: the second goes on")
+    must("gatepost", "postfix", "disable", "--all")
+    tap.equal((place(), both_files() == before), ((False, False, False, False), True),
+              "instances: disable of all takes all of it back, the files byte by byte")
+    tap.equal(run("gatepost", "postfix", "status", "--all").returncode, 1, "instances: status: none")
+    must("postmulti", "-i", "postfix-in", "-p", "stop")
+
+
+# -- other filters, other places -----------------------------------------------
+
+def through(h, page, message_of):
+    """A content filter that changes nothing: (what it got, what was delivered)."""
+    taken = len(h.amavis.messages)
+    reply, _ = message_of()
+    got = h.amavis.wait(lambda m: m in h.amavis.messages[taken:])
+    with places_host.lab_smtp.Client(10025) as c:
+        c.command("EHLO filter.example")
+        c.message("<%s>" % got.sender, got.rcpts, got.raw)
+    return got, h.sink.wait(got.id)
+
+
+def content_filter(h, page):
+    h.enabled()
+    h.amavis = h.lab.own(places_host.lab_smtp.Sink())
+    h.apply(page, "OTHER FILTERS", 0, 1)
+    must("postconf", "-e", "content_filter=smtp:[127.0.0.1]:%d" % h.amavis.port)
+    h.reload()
+    got, end = through(h, page, lambda: h.inbound(wait=False))
+    tap.ok(judged(got) and judged(end, 1), "content filter: judged once, the results stay",
+           "%s\n%s" % (got.fields[:3], end.fields[:3]))
+    got, end = through(h, page, lambda: h.submit(wait=False))
+    tap.ok(is_signed(h, got) and is_signed(h, end), "content filter: signed once")
+    ident, _ = h.local()
+    got = h.amavis.wait(ident)
+    tap.ok(is_signed(h, got), "content filter: local mail is signed before it")
+    must("postconf", "-P", "127.0.0.1:10025/inet/receive_override_options=no_header_body_checks")
+    h.reload()
+    _, end = through(h, page, lambda: h.inbound(wait=False))
+    tap.ok(not end.all(AR), "content filter: without no_milters the results are taken for forged")
+    _, end = through(h, page, lambda: h.submit(wait=False))
+    tap.ok(is_signed(h, end), "content filter: a signature of ours is kept, not doubled")
+    r = run("gatepost", "postfix", "enable", "--dry-run")
+    tap.ok("127.0.0.1:10025/inet: it takes main.cf's milters" in r.stdout, "content filter: enable says so", r.stdout)
+
+
+def checks(h, page):
+    h.enabled()
+    places_host.write("/etc/postfix/checks", "/^Subject: (.*)/ REPLACE Subject: [checked] $1\n")
+    must("postconf", "-e", "header_checks=regexp:/etc/postfix/checks")
+    h.reload()
+    _, message = h.submit()
+    tap.ok(is_signed(h, message) and "[checked]" in message.first("Subject"), "header_checks: ours is signed as changed")
+    _, message = h.inbound()
+    tap.ok("dkim=fail" in message.all(AR)[0], "header_checks: break a signature that comes in", message.all(AR))
+    must("postconf", "-X", "header_checks")
+    must("postconf", "-e", "smtp_header_checks=regexp:/etc/postfix/checks")
+    h.reload()
+    tap.equal(h.signatures(h.submit()[1]), {("BAD", OURS, "s1")}, "smtp_header_checks: break our signature")
+    must("postconf", "-X", "smtp_header_checks")
+    h.apply(page, "OTHER FILTERS", 2, 3)
+    mark = h.log_mark()
+    h.inbound(BANK, "203.0.113.9", raw=h.message(BANK, "@ID@"), wait=False)
+    tap.ok(h.logged(mark, "milter-header-hold: .*fails DMARC") and "!" in must("mailq"), "milter_header_checks: holds a forgery",
+           h.log_since(mark))
+    tap.ok(judged(h.inbound()[1]), "milter_header_checks: not what passes")
+    must("postsuper", "-d", "ALL")
+
+
+class Balanced(places_host.lab_smtp.Client):
+    """A load balancer tells in front of the session whose it is."""
+    told = False
+
+    def reply(self):
+        if not self.told:
+            self.told = True
+            self.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 55555 2525\r\n")
+        return super().reply()
+
+
+def other_places(h, page):
+    h.enabled()
+    h.apply(page, "OTHER PLACES")
+    lab_base.wait_until(lambda: lab_base.port_open(2525), 20, "the port for a load balancer")
+    reply, message = h.inbound()
+    tap.ok(judged(message), "postscreen: the smtpd behind it asks", repr(reply))
+    with Balanced(2525) as c:
+        c.command("EHLO mail.bank.example")
+        ident = h.ident()
+        _, message = h.mail(c, "a@" + BANK, h.message(BANK, ident), ident)
+    tap.ok(judged(message) and "spf=pass" in message.all(AR)[0], "load balancer: the address that it tells is judged",
+           message.all(AR) if message else c)
+    reply, message = h.inbound(address="192.0.2.99")
+    tap.ok(message and not message.all(AR), "smtpd_milter_maps: a client that is left out", repr(reply))
+
+
+def down(h, page):
+    h.enabled()
+    text = page.text.split("# WHILE A DAEMON IS DOWN\n")[1]
+    rows = re.findall(r"(?m)^\|  (.*)\n:  (.*)\n:  (.*)$", text)
+    h.services["dkim"].stop()
+    for action, by_smtp, made_here in rows:
+        must("postconf", "-e", "smtpd_milters={ unix:/run/gatepost/dkim/milter.sock, default_action=%s }" % action,
+             "non_smtpd_milters=$smtpd_milters")
+        h.reload()
+        mark = h.log_mark()
+        reply, _ = h.inbound(wait=False)
+        tap.ok(by_smtp.split(",")[0] in reply.line, "down, %s: by SMTP: %s" % (action, by_smtp), repr(reply))
+        ident, _ = h.local()
+        queue_id = h.logged(mark, "pickup.*uid=0").split()[5].rstrip(":")
+        seen = {"leaves": "%s: .*status=sent" % queue_id, "waits": "%s: milter-reject.* 4.7.1" % queue_id,
+                "bounces": "bounce.*%s: sender non-delivery notification" % queue_id, "in the": "%s: milter-hold" % queue_id}
+        pattern = next(p for words, p in seen.items() if made_here.startswith(words))
+        tap.ok(h.logged(mark, pattern), "down, %s: made on the host: %s" % (action, made_here), h.log_since(mark))
+        must("postsuper", "-d", "ALL")
+
+
 def main():
     page = places_host.Page()
     with lab_base.Lab("places") as lab:
         h = places_host.Host(lab)
-        for test in (example, mx, submission, both, chroot, no_chroot, local, bounces):
+        for test in (example, mx, submission, both, chroot, no_chroot, local, bounces, instances,
+                     content_filter, checks, other_places, down):
             if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]:
                 began = time.monotonic()
                 tap.run(test.__name__, test, h, page)

@@ -44,8 +44,8 @@ class Client:
     """One SMTP session.  Every command gives a Reply; GONE when it broke.
     `source` is the address it comes from, when that is not left to the system."""
 
-    def __init__(self, port, timeout=60, source=None):
-        self.sock = socket.create_connection((loopback_of(source), port), timeout,
+    def __init__(self, port, timeout=60, source=None, host=None):
+        self.sock = socket.create_connection((host or loopback_of(source), port), timeout,
                                              source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")

@@ -22,7 +22,27 @@ PACKAGING = os.path.join(lab_base.ROOT, "packaging")
 OURS, BANK, BANK_CLIENT = "shop.example", "bank.example", "192.0.2.7"
 LOGIN, PASSWORD = "app@shop.example", "secret"
 LOG = "/var/log/mail.log"
-CHROOTED = ("smtp/inet", "submission/inet", "submissions/inet", "cleanup/unix")
+SYSTEMCTL = """\
+#!/bin/sh
+# what systemd does with a mount unit
+set -eu
+[ "$1" != daemon-reload ] || exit 0
+unit=/etc/systemd/system/$3
+[ -f "$unit" ] || unit=/lib/systemd/system/$3
+where=$(sed -n 's/^Where=//p' "$unit")
+case $1 in
+enable) mount -B --mkdir "$(sed -n 's/^What=//p' "$unit")" "$where" ;;
+disable) umount "$where" ;;
+esac
+"""
+SECOND = """\
+queue_directory = /var/spool/postfix-in
+data_directory = /var/lib/postfix-in
+multi_instance_name = postfix-in
+multi_instance_enable = yes
+authorized_submit_users =
+"""
+UNIT = "/lib/systemd/system/var-spool-postfix-run-gatepost.mount"
 MOUNT_POINT = "/var/spool/postfix/run/gatepost"
 
 MAIN = """\
@@ -223,6 +243,8 @@ class Host:
         write("/etc/gatepost/gatepost.conf", self.conf)
         write("/etc/gatepost/policy.d/shop.conf", self.shop)
         self.services = {name: Service(name) for name in DAEMONS}
+        shutil.copy(os.path.join(PACKAGING, "systemd", os.path.basename(UNIT)), UNIT)
+        write("/usr/local/sbin/systemctl", SYSTEMCTL, 0o755)
 
     def _postfix(self):
         must("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj",
@@ -270,30 +292,28 @@ class Host:
                 for pair in overrides:
                     must("postconf", "-c", folder, "-P", "%s/%s=%s" % (service, *pair))
         elif name == "gatepost.conf":
-            section = text.split()[0]
-            write(file, re.sub(r"(?m)^%s \{\n(?:.*\n)*?\}\n" % section, lambda _: text, read(file), count=1))
+            word = re.escape(text.split()[0])
+            write(file, re.sub(r"(?m)^(%s \{\n(?:.*\n)*?\}\n|#%s = .*\n)" % (word, word), lambda _: text, read(file), count=1))
         else:
             write(file, text)
 
     # -- between the tests --
 
-    def fresh(self, main="", chroot=True):
-        """Postfix as it was before gatepost, with these lines more; with the
-        sockets in its chroot, or without the chroot."""
+    def fresh(self, main="", systemd=True):
+        """Postfix as it was before gatepost, with these lines more; without
+        systemd nobody but us mounts anything."""
+        shutil.rmtree("/run/systemd", ignore_errors=True)
+        if systemd:
+            os.makedirs("/run/systemd/system")
         shutil.rmtree("/var/lib/gatepost/postfix", ignore_errors=True)
         run("gpasswd", "-d", "postfix", "_gatepost")
         run("umount", MOUNT_POINT)
         self._put_files(self.main + main, self.master)
-        if not chroot:
-            must("postconf", "-F", *("%s/chroot=n" % s for s in CHROOTED))
         write("/etc/gatepost/gatepost.conf", self.conf)
         write("/etc/gatepost/policy.d/shop.conf", self.shop)
         for service in self.services.values():
             if not service.process.running:
                 service.start()
-        if chroot:
-            # what systemd does with the mount unit, which enable starts
-            must("mount", "-B", "--mkdir", "/run/gatepost", MOUNT_POINT)
         self.sink.messages.clear()
         self.reload()
         must("gatepost", "reload")
@@ -306,6 +326,7 @@ class Host:
             self.after = read("/etc/postfix/main.cf"), read("/etc/postfix/master.cf")
         else:
             must("gpasswd", "-a", "postfix", "_gatepost")
+            must("mount", "-B", "/run/gatepost", MOUNT_POINT)
             self._put_files(*self.after)
             self.reload()
 
@@ -346,6 +367,16 @@ class Host:
         except lab_base.LabError:
             return None
 
+    def second_instance(self):
+        """An MX on 127.0.0.2, chrooted in a queue folder of its own."""
+        must("postmulti", "-e", "init")
+        must("postmulti", "-I", "postfix-in", "-e", "create")
+        write("/etc/postfix-in/main.cf", self.main.replace("myhostname = mx.", "myhostname = in.")
+              .replace(LOG, LOG + "-in") + SECOND)
+        write("/etc/postfix-in/master.cf", re.sub(r"(?m)^smtp +inet", "127.0.0.2:smtp inet", read("/etc/postfix/master.cf.proto")))
+        must("postmulti", "-i", "postfix-in", "-p", "start")
+        lab_base.wait_until(lambda: lab_base.port_open(25, "127.0.0.2"), 20, "the second instance answers")
+
     # -- mail --
 
     def ident(self):
@@ -357,31 +388,31 @@ class Host:
                 "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMessage-ID: <%s@%s>\r\n\r\nhello\r\n"
                 % (ident, more, domain, ident, ident, domain))
 
-    def mail(self, client, sender, raw, ident, rcpt="u@shop.example"):
+    def mail(self, client, sender, raw, ident, rcpt="u@shop.example", wait=True):
         mail, rcpts, done = client.message("<%s>" % sender, [rcpt], raw)
         reply = done or (rcpts[-1] if rcpts else mail)
-        gone = not reply.good or rcpt.endswith("@" + lab_smtp.NOWHERE)
-        return reply, None if gone else self.sink.wait(ident)
+        return reply, self.sink.wait(ident) if reply.good and wait else None
 
-    def inbound(self, domain=BANK, address=BANK_CLIENT, more="", port=25, rcpt="u@shop.example", raw=None):
+    def inbound(self, domain=BANK, address=BANK_CLIENT, more="", port=25, rcpt="u@shop.example", raw=None, host="127.0.0.1",
+                wait=True):
         """From another host to us: (reply, what was delivered or None)."""
         ident = self.ident()
         text = raw.replace("@ID@", ident) if raw else self.message(domain, ident, more)
         if not raw and domain == BANK:
             text = lab_dkim.sign(text, BANK, "b1", self.bank_key)
-        with lab_smtp.Client(port) as c:
+        with lab_smtp.Client(port, host=host) as c:
             if address:
                 c.xclient(addr=address, name="mail.%s" % domain, helo="mail.%s" % domain)
             c.command("EHLO mail.%s" % domain)
-            return self.mail(c, "a@" + domain, text, ident, rcpt)
+            return self.mail(c, "a@" + domain, text, ident, rcpt, wait)
 
-    def submit(self, port=587, login=LOGIN, domain=OURS, more="", sender=None, rcpt="u@there.example"):
+    def submit(self, port=587, login=LOGIN, domain=OURS, more="", sender=None, rcpt="u@there.example", wait=True):
         ident = self.ident()
         with Submitter(port, "198.51.100.77") as c:
             reply = c.command(lab_sasl.plain(login, PASSWORD)) if c.last.good else c.last
             if not reply.good:
                 return reply, None
-            return self.mail(c, sender or "a@" + domain, self.message(domain, ident, more), ident, rcpt)
+            return self.mail(c, sender or "a@" + domain, self.message(domain, ident, more), ident, rcpt, wait)
 
     def local(self, domain=OURS, more="", sender=None, rcpts=("u@there.example",)):
         """By sendmail(1): its ident and the finished process."""
@@ -395,7 +426,7 @@ class Host:
         return lab_dkim.shown(message.raw, self.zone) if message else None
 
     def stop(self):
-        run("postfix", "stop")
+        run("postfix", "stop")  # of all instances
         for service in self.services.values():
             service.stop()
 
