@@ -23,6 +23,7 @@
 struct gp_dkim_outbound {
 	const struct gp_header *header;
 	struct gp_sender_facts sender;
+	bool sendmail; /* our own MTA is Sendmail */
 };
 
 /* The decision: sign by `policy`, or not, for `why`. */

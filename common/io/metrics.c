@@ -89,6 +89,7 @@ static words fragile_kinds = {
 	[GP_FRAGILE_8BIT_HEADER] = "8bit-header",
 	[GP_FRAGILE_REQUOTE] = "requote",
 	[GP_FRAGILE_CUT_FIELD] = "cut-field",
+	[GP_FRAGILE_REWRITE] = "rewrite",
 };
 static words key_cache_results = { "hit", "miss" };
 static words key_states = { "active", "staged", "retired", "promoted" };

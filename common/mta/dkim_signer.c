@@ -144,6 +144,7 @@ gp_dkim_signer_begin(const struct gp_dkim_signing *with,
 	if (gp_header_count(m->header, GP_STR(GP_DKIM_SIGNATURE)) > 0)
 		find_ours(s);
 	want_body(s, body_canon(s->plan.policy->signing.canon));
+	s->fragile.sendmail = m->sendmail;
 	for (size_t i = 0; i < m->header->n; i++)
 		gp_fragile_field(&s->fragile, &m->header->v[i]);
 	return s;

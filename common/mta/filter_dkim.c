@@ -50,7 +50,8 @@ begin_signing(struct gp_msg *m, struct message *dkim)
 	const struct gp_dkim_outbound outbound = { .header = &dkim->header,
 		.sender = { .login = m->login,
 		    .client = s->connect.client,
-		    .bounce = gp_msg_is_bounce(m) } };
+		    .bounce = gp_msg_is_bounce(m) },
+		.sendmail = s->connect.sendmail };
 
 	dkim->signer = gp_dkim_signer_begin(&with, &outbound);
 }

@@ -147,7 +147,7 @@ ask_for_macros(SMFICTX *ctx)
 		int stage;
 		const char *names;
 	} wanted[] = {
-		{ SMFIM_CONNECT, "j {daemon_name} {client_port}" },
+		{ SMFIM_CONNECT, "j v {daemon_name} {client_port}" },
 		{ SMFIM_HELO, "j" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {verify} {mail_addr}" },
 		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_addr}" },
@@ -209,6 +209,13 @@ on_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long protocol,
 	return SMFIS_CONTINUE;
 }
 
+/* Sendmail's {v} is its version alone, Postfix's begins with its name. */
+static bool
+is_sendmail(const char *version)
+{
+	return version != NULL && version[0] >= '0' && version[0] <= '9';
+}
+
 static sfsistat
 /* NOLINTNEXTLINE(readability-non-const-parameter): libmilter's type */
 on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
@@ -220,6 +227,7 @@ on_connect(SMFICTX *ctx, char *name, _SOCK_ADDR *sa)
 		.client_name = name,
 		.daemon_name = macro(ctx, "{daemon_name}"),
 		.mta_name = macro(ctx, "j"),
+		.sendmail = is_sendmail(macro(ctx, "v")),
 		/* sendmail(1): no address (Sendmail), port 0 (Postfix) */
 		.local =
 		    sa == NULL || (port != NULL && strcmp(port, "0") == 0) };

@@ -119,6 +119,7 @@ struct gp_connect {
 	const char *daemon_name; /* {daemon_name} or NULL */
 	const char *mta_name;    /* {j} or NULL */
 	bool local;              /* non-SMTP mail */
+	bool sendmail;           /* the MTA is Sendmail, by {v} */
 };
 
 enum gp_effect_kind { GP_EFFECT_DELETE, GP_EFFECT_INSERT, GP_EFFECT_HOLD };

@@ -203,9 +203,15 @@ def forged(tap, p):
 
 def rewriting(tap, p):
     """What Sendmail makes of a header when all filters have seen it."""
-    for survives, letters in ((True, sendmail_letters.KEPT), (False, sendmail_letters.CHANGED)):
+    masked = ("a masqueraded domain", letter("branch.example"))
+    for survives, letters in ((True, sendmail_letters.KEPT), (False, (*sendmail_letters.CHANGED, masked))):
         for what, raw in letters:
-            message = p.delivered(p.submit(raw))
+            mark = p.chain["dkim"].log.mark()
+            posted = p.submit(raw)
+            message = p.delivered(posted)
+            line = p.chain["dkim"].log.wait(lambda l: posted.data.queue_id + ": " in l, 5, mark) or ""
+            foretold = re.search(r" fragile=(\S*,)?(rewrite|requote)\b", line)
+            tap.equal(bool(foretold), not survives and (what, raw) != masked, what + ": gatepost-dkim knows it")
             seen = p.signed_as(message)
             good = seen == OURS and shown(message) == PASS
             tap.ok(good == survives and message, "%s: %s" % (what, "verifies" if survives else "Sendmail changes it"),
@@ -281,6 +287,7 @@ def macros(tap, p):
     posted = p.receive(letter("attacker.example"), client=BAD, port=p.mta.other_port, sender="<a@attacker.example>")
     p.delivered(posted)
     port = seen["C"].pop("{client_port}", "")
+    tap.match(r"^8\.\d+\.", seen["C"].pop("v", ""), "at connect: v, a version alone")
     tap.equal(seen.get("C"), {"j": ID, "{daemon_name}": ID}, "at connect: j, {daemon_name}")
     tap.ok(port.isdigit() and int(port) > 0, "at connect: {client_port}", port)
     ident = posted.data.queue_id
