@@ -187,7 +187,7 @@ tsan: $(patsubst %,$(O)/tsan/bin/%,$(filter test_dns% test_session% \
     test_control% test_tail test_metrics% test_policy% test_milter_% test_spf_check \
     test_crypto% test_key_cache% test_dkim_check% test_dkim_keys% \
     test_dkim_libopendkim% test_dkim_signer% test_record_store% \
-    test_dmarc_records test_store% test_providers,$(UNIT)))
+    test_dmarc_records test_store% test_providers test_crew,$(UNIT)))
 	$(Q)printf '%s\n' $^ | xargs -P $$(nproc) -I PROGRAM sh -c \
 	    'PROGRAM >PROGRAM.log 2>&1 && echo "  TSAN   PROGRAM" || \
 	    { cat PROGRAM.log; echo "FAIL PROGRAM"; exit 255; }'

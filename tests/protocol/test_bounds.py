@@ -71,11 +71,8 @@ class Few(Fixture):
         super().__init__(lab, label)
         self.daemon.stop()
         self.daemon = lab_gatepost.Daemon(lab, settings(self.dns), label=label + "-few", name=name,
-                                          program=lab_gatepost.binary(name, "asan"), start=False)
+                                          program=lab_gatepost.binary(name, "asan"), descriptors=FEW)
         self.socket = self.daemon.socket
-        argv = self.daemon.argv
-        self.daemon.argv = lambda *more: ["prlimit", "--nofile=%d:%d" % (FEW, FEW), "--", *argv(*more)]
-        self.daemon.start()
 
 
 def refused(f, what):

@@ -64,11 +64,13 @@ class Daemon:
     `user` runs it as somebody else (needs root); `group` is the group of its
     folders, so that an MTA of that group reaches the socket.  `beside` is a
     daemon whose policy and state folder, and so whose seal, it shares.  `keys`
-    are private keys in PEM by the name that the policy calls their files.
+    are private keys in PEM by the name that the policy calls their files;
+    `descriptors` is how many the process may have.
     """
 
     def __init__(self, lab, settings, program=None, name="spf", label=None,
-                 user=None, group=None, env=None, start=True, beside=None, keys=None):
+                 user=None, group=None, env=None, start=True, beside=None, keys=None,
+                 descriptors=None):
         self.name = name
         self.program = program or binary(name)
         self.label = label or name
@@ -80,6 +82,8 @@ class Daemon:
         self.conf = os.path.join(self.etc, "gatepost.conf")
         self.state = beside.state if beside else os.path.join(self.dir, "state")
         self.user, self.env = user, dict(os.environ, **(env or {}))
+        self.limits = ["prlimit", "--nofile=%d:%d" % (descriptors, descriptors), "--"] \
+            if descriptors else []
         self.process = None
         for path in (self.run_dir, *([] if beside else [self.state, self.etc])):
             os.makedirs(path)
@@ -129,7 +133,7 @@ class Daemon:
     def spawn(self, *more):
         """Start it without waiting; the Process."""
         kw = {"user": self.user, "group": "nogroup", "extra_groups": []} if self.user else {}
-        return lab_base.Process(self.argv(*more), env=self.env, **kw)
+        return lab_base.Process(self.limits + self.argv(*more), env=self.env, **kw)
 
     def start(self):
         self.process = self.spawn()

@@ -1,0 +1,10 @@
+#!/usr/bin/python3
+"""gatepost-spf without room, with Postfix: see suite_busy."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import lab_postfix
+import suite_busy
+
+suite_busy.main(lab_postfix.Postfix)
