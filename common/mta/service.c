@@ -15,6 +15,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* So long reading the policy may take, whatever TimeoutStartSec= is: of 10,000
+ * keys it takes 10 to 50 s. */
+#define LOAD_PATIENCE "EXTEND_TIMEOUT_USEC=600000000"
+
 #define TAIL_BYTES 262144 /* lines for a listener that is slow */
 
 /* A resolver outlives a policy that did not change it. */
@@ -207,9 +211,10 @@ note_restart(const struct gp_service *s, const struct gp_config *config,
 static void
 tell_reloading(struct gp_service *s)
 {
-	char state[64];
+	char state[96];
 
-	(void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+	(void)snprintf(state, sizeof(state),
+	    "RELOADING=1\nMONOTONIC_USEC=%lld\n" LOAD_PATIENCE,
 	    (long long)gp_clock_us());
 	gp_service_tell(s, state);
 }
@@ -395,6 +400,7 @@ gp_service_start(const struct gp_milter *milter, const struct gp_options *o,
 	(void)pthread_mutex_init(&s->reloading, NULL);
 	(void)pthread_mutex_init(&s->telling, NULL);
 	gp_service_host(s->app.host);
+	gp_daemon_notify(LOAD_PATIENCE);
 	code = load(o, &config);
 	if (code != 0)
 		goto fail;

@@ -17,6 +17,7 @@ import lab_tap
 import miltermta
 
 SINCE = r"policy of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, "
+PATIENCE = {"EXTEND_TIMEOUT_USEC": "600000000"}
 tap = lab_tap.Tap()
 
 
@@ -62,6 +63,8 @@ def began(what, systemd):
     tap.equal(first.get("RELOADING"), "1", what + ": RELOADING=1")
     tap.ok(0 <= now - int(first.get("MONOTONIC_USEC", "0")) < 20e6,
            what + ": MONOTONIC_USEC is the time of now", repr((now, first)))
+    tap.equal(first.get("EXTEND_TIMEOUT_USEC"), PATIENCE["EXTEND_TIMEOUT_USEC"],
+              what + ": it may take long")
 
 
 def life(lab, name):
@@ -69,8 +72,9 @@ def life(lab, name):
     good = {"resolver": {"servers": ["127.0.0.1:9"]}, ("domain", "a.example"): {}}
     systemd, daemon = start(lab, name, good)
     keys = ", no keys: verifies only" if name == "dkim" else ""
+    tap.equal(systemd.next(), PATIENCE, name + ": reading the policy may take long")
     first = systemd.next()
-    tap.equal(list(first), ["READY", "STATUS"], name + ": the first word is READY=1")
+    tap.equal(list(first), ["READY", "STATUS"], name + ": then READY=1")
     tap.match("^" + SINCE + "1 domain%s; 0 sessions open$" % keys, first["STATUS"],
               name + ": what is in force")
     with miltermta.Session(daemon.socket):
@@ -108,7 +112,8 @@ def nothing_before_it_listens(lab):
     systemd, daemon = start(lab, "spf", "nonsense\n", label="failing", start=False)
     process = daemon.spawn()
     tap.equal(process.wait(10), 78, "a start that fails")
-    tap.equal(systemd.silent(), "", "a start that fails: systemd heard nothing")
+    tap.equal(systemd.next(), PATIENCE, "a start that fails: systemd waited for it")
+    tap.equal(systemd.silent(), "", "a start that fails: and heard nothing more")
 
 
 def keys(lab):
@@ -117,6 +122,7 @@ def keys(lab):
         ("key", n): {"file": n + ".pem"} for n in names}}
     pems = {n + ".pem": lab_dkim.Key("ed25519").pem for n in names}
     systemd, daemon = start(lab, "dkim", settings, label="keys", keys=pems)
+    systemd.next()
     tap.match(", 1 domain, 2 keys; ", systemd.next()["STATUS"], "the signer counts its keys")
     daemon.stop()
 
