@@ -106,13 +106,27 @@ chosen(const struct choice *c, struct gp_str name)
 	return false;
 }
 
+/* Will one of that name leave in a form that nobody knows?  From is signed as
+ * it is: without it there is no signature. */
+static bool
+is_unsettled(const struct choice *c, struct gp_str name)
+{
+	if (gp_str_eq_nocase(name, GP_STR("From")))
+		return false;
+	for (size_t i = 0; i < c->h->n; i++)
+		if (c->h->v[i].unsettled &&
+		    gp_str_eq_nocase(c->h->v[i].name, name))
+			return true;
+	return false;
+}
+
 /* Each instance, and `more` names without one. */
 static void
 choose(struct choice *c, struct gp_str name, size_t more)
 {
 	size_t n = gp_header_count(c->h, name) + more;
 
-	if (chosen(c, name))
+	if (chosen(c, name) || is_unsettled(c, name))
 		return;
 	for (; n > 0 && c->n < c->max; n--)
 		c->names[c->n++] = name;

@@ -22,8 +22,8 @@
 /* What is known of an outbound message at the end of its header. */
 struct gp_dkim_outbound {
 	const struct gp_header *header;
+	bool sendmail; /* the MTA is Sendmail: see core/sendmail.h */
 	struct gp_sender_facts sender;
-	bool sendmail; /* our own MTA is Sendmail */
 };
 
 /* The decision: sign by `policy`, or not, for `why`. */
@@ -59,9 +59,10 @@ void gp_dkim_plan_fragile(struct gp_dkim_plan *plan, unsigned found,
  * gp_dkim_choose - the names of h=, in `arena`: by policy->signing.sign each
  * field as often as it is present; once more those of `oversign`.  In these
  * lists the word "default" stands for the built-in ones: always oversigned
- * are From Subject To Cc Reply-To Date Message-ID MIME-Version Content-Type
- * Content-Transfer-Encoding; when present also Sender In-Reply-To References
- * List-Unsubscribe List-Unsubscribe-Post Feedback-ID.  From is always there.
+ * are From Subject To Cc Reply-To MIME-Version Content-Type
+ * Content-Transfer-Encoding; when present also Date Message-ID Sender
+ * In-Reply-To References List-Unsubscribe List-Unsubscribe-Post Feedback-ID.
+ * From is always there; another name of which a field is unsettled never is.
  * No list has trace fields, Return-Path, Bcc or signatures in it (the policy
  * refuses them).
  */

@@ -96,110 +96,6 @@ is_requoted(struct gp_str s)
 	return false;
 }
 
-/* One mailbox of a list, as far as it is read. */
-struct mailbox {
-	bool text;  /* there is some */
-	bool at;    /* "@", or "!" of UUCP */
-	bool dot;   /* at its end */
-	bool blank; /* at its end */
-	bool group; /* within "name: ... ;" */
-};
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Will Sendmail add a domain, or take a dot away? */
-static bool
-is_unfinished(const struct mailbox *m)
-{
-	return m->text && (!m->at || m->dot);
-}
-
-/* Is it followed by one more mailbox, behind a blank? */
-static bool
-goes_on(struct gp_str s, size_t at)
-{
-	if (at < s.n && !is_blank(s.p[at]))
-		return false;
-	while (at < s.n && is_blank(s.p[at]))
-		at++;
-	return at < s.n;
-}
-
-/* What parts mailboxes, at `at`: does Sendmail write this otherwise? */
-static bool
-is_repointed(struct mailbox *m, struct gp_str s, size_t at)
-{
-	const struct mailbox old = *m;
-	char c = s.p[at];
-
-	*m = (struct mailbox){ .group = c == ':' || (c == ',' && old.group) };
-	if (c == ',')
-		return !old.text || old.blank || is_unfinished(&old) ||
-		       !goes_on(s, at + 1);
-	return c == ';' && (!old.group || is_unfinished(&old));
-}
-
-/* Any other octet outside of quotes and comments: the same question. */
-static bool
-is_respelled(struct mailbox *m, struct gp_str s, size_t at)
-{
-	char c = s.p[at], next = '\0';
-	bool change = c == '>' && m->dot;
-
-	if (at + 1 < s.n)
-		next = s.p[at + 1];
-	m->blank = is_blank(c);
-	if (m->blank)
-		return false;
-	m->text = true;
-	m->dot = c == '.';
-	if (c == '<')
-		m->at = next == '>';
-	else if (c == '@' || c == '!')
-		m->at = true;
-	return change || (c == '<' && next == '@');
-}
-
-/* Sendmail's own form is "a@b, c@d" with domains, and folds of its own. */
-static bool
-is_rewritten(struct gp_str s)
-{
-	struct mailbox m = { .text = false };
-	bool within = false; /* angles, or a domain literal */
-	size_t at = 0;
-
-	while (at < s.n) {
-		char c = s.p[at];
-
-		if (c == '"' || c == '(') {
-			at = skip_quoted(s, at);
-			m.text = m.text || c == '"';
-			m.blank = false;
-			continue;
-		}
-		if (!within && (c == ',' || c == ':' || c == ';')
-			? is_repointed(&m, s, at)
-			: is_respelled(&m, s, at))
-			return true;
-		within =
-		    c == '<' || c == '[' || (within && c != '>' && c != ']');
-		at++;
-	}
-	return is_unfinished(&m);
-}
-
-/* Bcc is neither signed nor sent. */
-static bool
-is_sent(struct gp_str name)
-{
-	return name.n < 3 || !gp_str_eq_nocase(gp_str_n(name.p + name.n - 3, 3),
-				 GP_STR("Bcc"));
-}
-
 /* The octets of a field's value: its lines, and what they consist of. */
 static void
 scan_value(struct gp_fragile_scan *s, struct gp_str v, size_t line)
@@ -237,8 +133,7 @@ gp_fragile_field(struct gp_fragile_scan *s, const struct gp_field *f)
 		found(s, GP_FRAGILE_CUT_FIELD);
 	if (is_address_field(f->name) && is_requoted(f->value))
 		found(s, GP_FRAGILE_REQUOTE);
-	if (s->sendmail && is_address_field(f->name) && is_sent(f->name) &&
-	    is_rewritten(f->value))
+	if (f->unsettled && gp_str_eq_nocase(f->name, GP_STR("From")))
 		found(s, GP_FRAGILE_REWRITE);
 }
 
@@ -351,8 +246,7 @@ static const struct {
 	[GP_FRAGILE_CUT_FIELD] = { "cut-field",
 	    "a header field has 60000 octets or more" },
 	[GP_FRAGILE_REWRITE] = { "rewrite",
-	    "addresses are not written as Sendmail will: with a domain each, "
-	    "a comma and a blank between them" },
+	    "Sendmail writes this From field anew" },
 };
 
 const char *

@@ -2,9 +2,8 @@
  * fragile - mail that will be changed on its way, found before it is signed.
  *
  * An MTA breaks lines that are too long, mends line ends, re-codes 8-bit
- * header text, and Sendmail puts quotes around what it thinks needs them and
- * writes lists of addresses anew: each breaks a signature, and the sender
- * learns it from strangers.
+ * header text, and Sendmail puts quotes around what it thinks needs them: each
+ * breaks a signature, and the sender learns it from strangers.
  *
  * Source:   RFC 5322 sections 2.1.1, 2.2, 3.2.3 and 3.4; RFC 5321 section
  *           2.3.8 (line ends); RFC 6532 (UTF-8 in the header).
@@ -25,8 +24,7 @@ enum gp_fragile {
 	GP_FRAGILE_8BIT_HEADER, /* octets over 127 in a header field */
 	GP_FRAGILE_REQUOTE,     /* a phrase that Sendmail will quote */
 	GP_FRAGILE_CUT_FIELD,   /* 60,000 octets or more: MTAs cut it */
-	GP_FRAGILE_REWRITE,     /* addresses that Sendmail writes otherwise,
-	                         * blanks at folds aside */
+	GP_FRAGILE_REWRITE,     /* a From field that is unsettled */
 	GP_FRAGILES             /* how many */
 };
 
@@ -34,12 +32,10 @@ struct gp_fragile_scan {
 	unsigned found; /* bit 1 << enum gp_fragile */
 	size_t line;    /* octets of the line that has begun */
 	bool cr;        /* the last octet was CR */
-	bool sendmail;  /* set it: our own MTA is Sendmail, which writes
-	                 * addresses anew when the filters have seen them */
 };
 
-/* Zero a scan, say whose it is, then show it each header field and each piece
- * of the body, of any size; then the end. */
+/* Zero a scan, then show it each header field and each piece of the body, of
+ * any size; then the end. */
 void gp_fragile_field(struct gp_fragile_scan *s, const struct gp_field *f);
 void gp_fragile_body(struct gp_fragile_scan *s, struct gp_str chunk);
 void gp_fragile_end(struct gp_fragile_scan *s);

@@ -20,6 +20,7 @@ struct gp_field {
 	struct gp_str value; /* all that follows the colon: with its leading
 	                      * blank, folds as "\n" or "\r\n" before white
 	                      * space, no line end behind it */
+	bool unsettled;      /* the MTA will change it, and how is not known */
 };
 
 /* Zero is the empty header. */

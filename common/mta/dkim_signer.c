@@ -1,13 +1,15 @@
 /* See dkim_signer.h. */
 #include "mta/dkim_signer.h"
 
+#include "core/sendmail.h"
 #include "io/clock.h"
 
 #include <string.h>
 
 /* A header as it is hashed.  Canonicalisation makes nothing longer but line
- * ends, and between two of those there is at least a blank. */
-#define INPUT_MAX ((size_t)2 * GP_FIELDS_BYTES)
+ * ends, and between two of those there is at least a blank; Sendmail puts
+ * blanks behind commas, quotes around names, and folds. */
+#define INPUT_MAX ((size_t)4 * GP_FIELDS_BYTES)
 
 /* The body, hashed in one canonicalisation. */
 struct hashed_body {
@@ -28,7 +30,7 @@ struct arrived {
 
 struct gp_dkim_signer {
 	struct gp_dkim_signing with;
-	const struct gp_header *header;
+	const struct gp_header *header; /* as it leaves */
 	struct gp_dkim_plan plan;
 	size_t n_keys;
 	const struct gp_dkim_key *keys;
@@ -128,6 +130,19 @@ find_ours(struct gp_dkim_signer *s)
 	}
 }
 
+/* What receivers will see, as far as it is known. */
+static const struct gp_header *
+as_it_leaves(const struct gp_dkim_outbound *m, struct gp_arena *arena)
+{
+	struct gp_header *sent;
+
+	if (!m->sendmail)
+		return m->header;
+	sent = gp_arena_alloc(arena, sizeof(*sent));
+	gp_sendmail_header(m->header, arena, sent);
+	return sent;
+}
+
 struct gp_dkim_signer *
 gp_dkim_signer_begin(const struct gp_dkim_signing *with,
     const struct gp_dkim_outbound *m)
@@ -135,18 +150,17 @@ gp_dkim_signer_begin(const struct gp_dkim_signing *with,
 	struct gp_dkim_signer *s = gp_arena_alloc(with->arena, sizeof(*s));
 
 	s->with = *with;
-	s->header = m->header;
+	s->header = as_it_leaves(m, with->arena);
 	gp_dkim_plan(with->config, m, with->arena, &s->plan);
 	if (!s->plan.sign)
 		return s;
 	s->keys = gp_dkim_keys_of(with->keys, s->plan.policy, with->arena,
 	    &s->n_keys);
-	if (gp_header_count(m->header, GP_STR(GP_DKIM_SIGNATURE)) > 0)
+	if (gp_header_count(s->header, GP_STR(GP_DKIM_SIGNATURE)) > 0)
 		find_ours(s);
 	want_body(s, body_canon(s->plan.policy->signing.canon));
-	s->fragile.sendmail = m->sendmail;
-	for (size_t i = 0; i < m->header->n; i++)
-		gp_fragile_field(&s->fragile, &m->header->v[i]);
+	for (size_t i = 0; i < s->header->n; i++)
+		gp_fragile_field(&s->fragile, &s->header->v[i]);
 	return s;
 }
 

@@ -39,30 +39,38 @@ struct world {
 };
 
 static const struct gp_field fields[] = {
-	{ GP_STR("Received"), GP_STR(" from out0.s3.example (out0.s3.example "
-				     "[198.51.100.35])\n\tby relay.s3.example "
-				     "with ESMTPS id 178DEA49CC\n\tfor "
-				     "<rcpt@local.example>; Mon, 2 Mar 2026 "
-				     "10:00:00 +0000") },
-	{ GP_STR("From"), GP_STR(" \"Sender 3\" <user@s3.example>") },
-	{ GP_STR("To"), GP_STR(" Recipient <rcpt@local.example>") },
-	{ GP_STR("Reply-To"), GP_STR(" <help@s3.example>") },
-	{ GP_STR("Subject"), GP_STR(" kind update of the office statement") },
-	{ GP_STR("Date"), GP_STR(" Mon, 2 Mar 2026 10:03:01 +0000") },
-	{ GP_STR("Message-ID"), GP_STR(" <e24cfe98ab569203@s3.example>") },
-	{ GP_STR("MIME-Version"), GP_STR(" 1.0") },
-	{ GP_STR("List-Unsubscribe"),
-	    GP_STR(" <mailto:out-e24cfe98ab569203@s3.example>,\n "
-		   "<https://s3.example/out/e24cfe98ab569203>") },
-	{ GP_STR("List-Unsubscribe-Post"),
-	    GP_STR(" List-Unsubscribe=One-Click") },
-	{ GP_STR("X-Mailer"), GP_STR(" bench") },
-	{ GP_STR("Content-Type"), GP_STR(" text/html; charset=utf-8") },
-	{ GP_STR("Content-Transfer-Encoding"), GP_STR(" 8bit") },
+	{ .name = GP_STR("Received"),
+	    .value = GP_STR(" from out0.s3.example (out0.s3.example "
+			    "[198.51.100.35])\n\tby relay.s3.example "
+			    "with ESMTPS id 178DEA49CC\n\tfor "
+			    "<rcpt@local.example>; Mon, 2 Mar 2026 "
+			    "10:00:00 +0000") },
+	{ .name = GP_STR("From"),
+	    .value = GP_STR(" \"Sender 3\" <user@s3.example>") },
+	{ .name = GP_STR("To"),
+	    .value = GP_STR(" Recipient <rcpt@local.example>") },
+	{ .name = GP_STR("Reply-To"), .value = GP_STR(" <help@s3.example>") },
+	{ .name = GP_STR("Subject"),
+	    .value = GP_STR(" kind update of the office statement") },
+	{ .name = GP_STR("Date"),
+	    .value = GP_STR(" Mon, 2 Mar 2026 10:03:01 +0000") },
+	{ .name = GP_STR("Message-ID"),
+	    .value = GP_STR(" <e24cfe98ab569203@s3.example>") },
+	{ .name = GP_STR("MIME-Version"), .value = GP_STR(" 1.0") },
+	{ .name = GP_STR("List-Unsubscribe"),
+	    .value = GP_STR(" <mailto:out-e24cfe98ab569203@s3.example>,\n "
+			    "<https://s3.example/out/e24cfe98ab569203>") },
+	{ .name = GP_STR("List-Unsubscribe-Post"),
+	    .value = GP_STR(" List-Unsubscribe=One-Click") },
+	{ .name = GP_STR("X-Mailer"), .value = GP_STR(" bench") },
+	{ .name = GP_STR("Content-Type"),
+	    .value = GP_STR(" text/html; charset=utf-8") },
+	{ .name = GP_STR("Content-Transfer-Encoding"),
+	    .value = GP_STR(" 8bit") },
 };
 
-static const struct gp_field signature = { GP_STR(GP_DKIM_SIGNATURE),
-	GP_STR(
+static const struct gp_field signature = { .name = GP_STR(GP_DKIM_SIGNATURE),
+	.value = GP_STR(
 	    " v=1; a=rsa-sha256; c=relaxed/relaxed; d=s3.example;\n"
 	    " q=dns/txt; s=rsa; t=1700000000; h=from : to : reply-to\n"
 	    " : subject : date : message-id : mime-version : content-type\n"

@@ -224,8 +224,8 @@ check_field(enum gp_dkim_canon canon, struct gp_str s)
 {
 	size_t colon = gp_str_find(s, ':');
 	size_t from = colon < s.n ? colon + 1 : s.n;
-	struct gp_field f = { gp_str_n(s.p, colon),
-		gp_str_n(s.p + from, s.n - from) };
+	struct gp_field f = { .name = gp_str_n(s.p, colon),
+		.value = gp_str_n(s.p + from, s.n - from) };
 	struct gp_buf expected, out, cut;
 
 	gp_buf_init(&expected, s.n * 2 + 8);
@@ -291,8 +291,8 @@ check_choice(struct gp_str s)
 		uint8_t byte = (uint8_t)s.p[i];
 
 		if (i % 2 == 0)
-			fields[h.n++] = (struct gp_field){ letter(byte),
-				gp_str_n(s.p + i, 1) };
+			fields[h.n++] = (struct gp_field){ .name = letter(byte),
+				.value = gp_str_n(s.p + i, 1) };
 		else
 			names[n++] = letter(byte);
 	}

@@ -1,5 +1,5 @@
 """sendmail_letters - letters whose header Sendmail leaves as it is, and such as
-it writes anew when all filters have seen them."""
+it writes anew when all filters have seen them, as foreseen or not."""
 
 HEADER = {"From": "Shop <news@shop.example>", "To": "Ann <ann@receiver.example>", "Subject": "A test",
           "Date": "Sat, 21 Nov 2026 12:00:00 +0000", "Message-ID": "<1@shop.example>"}
@@ -64,7 +64,7 @@ KEPT = (
     ("References", letter(extra="In-Reply-To: <a@b.example>\nReferences: <1@b.example>\n <2@b.example>\n\t<3@b.example>")),
 )
 
-CHANGED = (
+FORESEEN = (
     ("no blank behind a comma", letter(To=" a@receiver.example,b@receiver.example")),
     ("a blank before a comma", letter(To=" a@receiver.example , b@receiver.example")),
     ("a comma at the end", letter(To=" a@receiver.example,")),
@@ -74,4 +74,13 @@ CHANGED = (
     ("a dot at the end of a domain", letter(To=" ann@receiver.example.")),
     ("a route", letter(To=" <@relay.example:ann@receiver.example>")),
     ("a phrase to be quoted", letter(From=" J. Doe <news@shop.example>")),
+    ("a long list without blanks", letter(To=many(","))),
+    ("a comment without a blank", letter(To=" ann@receiver.example(Ann)")),
+    ("blanks in angles", letter(From=" Shop < news@shop.example >")),
+    ("empty members", letter(To=" ,a@receiver.example,,b@receiver.example")),
+)
+
+CHANGED = (
+    ("an author with a route", letter(From=" <@relay.example:news@shop.example>")),
+    ("a masqueraded domain", letter("branch.example")),
 )

@@ -66,7 +66,8 @@ field_table_is_canonical_in_both_forms(void **state)
 	(void)state;
 	gp_buf_init(&out, 1000);
 	for (size_t i = 0; i < COUNT(fields); i++) {
-		struct gp_field f = { fields[i].name, fields[i].value };
+		struct gp_field f = { .name = fields[i].name,
+			.value = fields[i].value };
 
 		gp_buf_reset(&out);
 		gp_dkim_canon_field(GP_DKIM_SIMPLE, &f, &out);
@@ -81,7 +82,8 @@ field_table_is_canonical_in_both_forms(void **state)
 static void
 field_is_appended_to_what_is_there(void **state)
 {
-	struct gp_field f = { GP_STR("FROM"), GP_STR("  a\t") };
+	struct gp_field f = { .name = GP_STR("FROM"),
+		.value = GP_STR("  a\t") };
 	struct gp_buf out;
 
 	(void)state;
@@ -142,8 +144,8 @@ signature_table_has_no_b_and_no_line_end(void **state)
 	gp_buf_init(&out, 1000);
 	gp_buf_init(&wanted, 1000);
 	for (size_t i = 0; i < COUNT(signatures); i++) {
-		struct gp_field f = { GP_STR("DKIM-Signature"),
-			signatures[i].value };
+		struct gp_field f = { .name = GP_STR("DKIM-Signature"),
+			.value = signatures[i].value };
 
 		gp_buf_reset(&out);
 		gp_buf_reset(&wanted);
@@ -236,7 +238,8 @@ input_of_a_full_header_counts_each_field_once(void **state)
 	struct gp_arena *arena = gp_arena_new();
 	struct gp_header h = { .n = 0 };
 	struct gp_str names[GP_FIELDS_MAX + 2];
-	struct gp_field self = { GP_STR("DKIM-Signature"), GP_STR("b=") };
+	struct gp_field self = { .name = GP_STR("DKIM-Signature"),
+		.value = GP_STR("b=") };
 	struct gp_buf out;
 
 	(void)state;

@@ -41,7 +41,8 @@ widest(struct gp_str value)
 static void
 canonical(enum gp_dkim_canon canon, struct gp_str value, struct gp_buf *out)
 {
-	struct gp_field field = { GP_STR(GP_DKIM_SIGNATURE), value };
+	struct gp_field field = { .name = GP_STR(GP_DKIM_SIGNATURE),
+		.value = value };
 
 	gp_buf_reset(out);
 	gp_dkim_canon_signature(canon, &field, out);

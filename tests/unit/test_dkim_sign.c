@@ -355,6 +355,25 @@ dkim_sign_choose_covers_what_is_shown(void **state)
 }
 
 static void
+dkim_sign_choose_leaves_unsettled_names_out(void **state)
+{
+	const struct gp_str *names;
+	struct bench b;
+	size_t n;
+
+	(void)state;
+	open_bench(&b, policy_text);
+	add_fields(&b, "From: a@example.com\nTo: x\nTo: y\nCc: z");
+	b.header.v[0].unsettled = b.header.v[2].unsettled = true;
+	gp_dkim_choose(&gp_policy_for(b.config, "example.com")->signing,
+	    &b.header, b.arena, &names, &n);
+	assert_int_equal(times(names, n, GP_STR("From")), 2);
+	assert_int_equal(times(names, n, GP_STR("To")), 0);
+	assert_int_equal(times(names, n, GP_STR("Cc")), 2);
+	close_bench(&b);
+}
+
+static void
 dkim_sign_choose_names_defaults_in_one_order(void **state)
 {
 	const struct gp_str *names;
@@ -402,6 +421,7 @@ main(void)
 		cmocka_unit_test(dkim_sign_oversized_header_is_unsigned),
 		cmocka_unit_test(dkim_sign_fragile_is_refused_only_where_asked),
 		cmocka_unit_test(dkim_sign_choose_covers_what_is_shown),
+		cmocka_unit_test(dkim_sign_choose_leaves_unsettled_names_out),
 		cmocka_unit_test(dkim_sign_choose_names_defaults_in_one_order),
 		cmocka_unit_test(dkim_sign_choose_is_bounded_by_the_header),
 	};

@@ -28,6 +28,7 @@ struct lab {
 	struct gp_arena *arena; /* of the message */
 	struct gp_header header;
 	const struct gp_dkim_signed *done;
+	bool sendmail;
 };
 
 /* "SELECTOR._domainkey.example.com. TXT ..." in strings of 200 octets. */
@@ -163,6 +164,7 @@ sign_message(struct lab *l, const char *body)
 		.keys = l->keys,
 		.metrics = l->metrics };
 	const struct gp_dkim_outbound m = { .header = &l->header,
+		.sendmail = l->sendmail,
 		.sender = { .login = "app" } };
 	struct gp_arena *answers = gp_arena_new();
 	struct gp_dns_scope scope = scope_of(l, answers);
@@ -300,6 +302,55 @@ dkim_signer_any_change_breaks_it(void **state)
 	gp_header_add(&l->header, l->arena, GP_STR("Reply-To"),
 	    GP_STR(" evil@example.net"));
 	assert_string_equal(verify(l, BODY), "a=fail "); /* oversigned */
+}
+
+/* A field in the place of another, as the MTA sends it. */
+static void
+replace(struct lab *l, const char *name, const char *value)
+{
+	for (size_t i = 0; i < l->header.n; i++)
+		if (gp_str_eq_nocase(l->header.v[i].name, gp_str(name)))
+			l->header.v[i].value = gp_str(value);
+}
+
+static void
+dkim_signer_signs_what_sendmail_will_send(void **state)
+{
+	static const char *const canons[] = { "simple/simple",
+		"relaxed/relaxed" };
+	struct lab *l = *state;
+	char policy[128];
+
+	l->sendmail = true;
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(policy, sizeof(policy), "canon = %s\n" KEY_A,
+		    canons[i]);
+		use_policy(l, policy);
+		read_header(l, "From: J. Doe <joerg@example.com>\n"
+			       "To: a@b.example,c@d.example\nCc: ann\n");
+		sign_message(l, BODY);
+		assert_int_equal(l->done->fragile, 0);
+		apply(l);
+		assert_string_equal(verify(l, BODY), "a=fail ");
+		replace(l, "From", " \"J. Doe\" <joerg@example.com>");
+		replace(l, "To", " a@b.example, c@d.example");
+		replace(l, "Cc", " ann@mx.example");
+		assert_string_equal(verify(l, BODY), "a=pass ");
+	}
+}
+
+static void
+dkim_signer_warns_of_an_unsettled_author(void **state)
+{
+	struct lab *l = *state;
+
+	l->sendmail = true;
+	use_policy(l, KEY_A);
+	read_header(l, "From: <@r.example:joerg@example.com>\n");
+	sign_message(l, BODY);
+	assert_int_equal(l->done->fragile, 1U << GP_FRAGILE_REWRITE);
+	apply(l);
+	assert_string_equal(verify(l, BODY), "a=pass ");
 }
 
 static void
@@ -507,6 +558,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(dkim_signer_signatures_verify),
 		T(dkim_signer_any_change_breaks_it),
+		T(dkim_signer_signs_what_sendmail_will_send),
+		T(dkim_signer_warns_of_an_unsettled_author),
 		T(dkim_signer_has_no_length_and_no_copied_fields),
 		T(dkim_signer_valid_one_of_ours_is_left_alone),
 		T(dkim_signer_missing_second_one_is_added),

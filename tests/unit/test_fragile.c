@@ -34,7 +34,7 @@ static unsigned
 in_field(struct gp_str name, struct gp_str value)
 {
 	struct gp_fragile_scan s = { .found = 0 };
-	struct gp_field f = { name, value };
+	struct gp_field f = { .name = name, .value = value };
 
 	gp_fragile_field(&s, &f);
 	gp_fragile_end(&s);
@@ -107,6 +107,23 @@ field_of_60000_octets_is_cut(void **state)
 	expect("60000", with_value(60000 - 8, "") & CUT, CUT);
 }
 
+static void
+field_that_sendmail_rewrites_is_found_in_from(void **state)
+{
+	struct gp_field f = { .name = GP_STR("from"),
+		.value = GP_STR(" a@b.example"),
+		.unsettled = true };
+	struct gp_fragile_scan s = { .found = 0 };
+
+	(void)state;
+	gp_fragile_field(&s, &f);
+	expect("From", s.found, REWRITE);
+	s.found = 0;
+	f.name = GP_STR("To"); /* it is not signed then */
+	gp_fragile_field(&s, &f);
+	expect("To", s.found, 0);
+}
+
 static const struct {
 	const char *label;
 	struct gp_str value;
@@ -160,79 +177,6 @@ field_phrase_table(void **state)
 		expect(phrases[i].label,
 		    in_field(GP_STR("From"), phrases[i].value) & REQUOTE,
 		    phrases[i].requote ? REQUOTE : 0);
-}
-
-static const struct {
-	const char *label;
-	struct gp_str value;
-	bool rewrite;
-} lists[] = {
-	{ "no blank behind a comma", GP_STR(" a@b.example,c@d.example"), true },
-	{ "no blank behind the second", GP_STR(" a@b, c@d,e@f"), true },
-	{ "a blank before a comma", GP_STR(" a@b , c@d"), true },
-	{ "a fold before a comma", GP_STR(" A <a@b>\n ,B <c@d>"), true },
-	{ "a comma at the end", GP_STR(" a@b,"), true },
-	{ "a comma and a blank at the end", GP_STR(" a@b, "), true },
-	{ "a comma at the beginning", GP_STR(" , a@b"), true },
-	{ "two commas", GP_STR(" a@b,, c@d"), true },
-	{ "no domain", GP_STR(" ann"), true },
-	{ "no domain in angles", GP_STR(" Ann <ann>"), true },
-	{ "no domain, the at sign in the phrase", GP_STR(" a@b <ann>"), true },
-	{ "no domain in the first", GP_STR(" ann, c@d"), true },
-	{ "no domain in a group", GP_STR(" all: ann;"), true },
-	{ "a dot at the end", GP_STR(" a@b.example."), true },
-	{ "a dot at the end, in angles", GP_STR(" A <a@b.example.>"), true },
-	{ "a dot before a comma", GP_STR(" a@b., c@d"), true },
-	{ "a route", GP_STR(" <@r.example:a@b.example>"), true },
-	{ "semicolons", GP_STR(" a@b; c@d"), true },
-	{ "one", GP_STR(" a@b.example"), false },
-	{ "one in angles", GP_STR("<a@b.example>"), false },
-	{ "no blank before the angle", GP_STR(" Ann<a@b>"), false },
-	{ "a blank at the end", GP_STR(" a@b "), false },
-	{ "a list", GP_STR(" a@b, C <c@d>, \"E, F.\" <e@f>"), false },
-	{ "folds", GP_STR(" a@b,\n\tC\r\n <c@d>,\r\n e@f"), false },
-	{ "two blanks behind a comma", GP_STR(" a@b,  c@d"), false },
-	{ "a comma in quotes", GP_STR(" \"a,b\" <a@b>"), false },
-	{ "a comma in a comment", GP_STR(" a@b (x,y)"), false },
-	{ "a comment before a comma", GP_STR(" a@b (x), c@d"), false },
-	{ "a quoted local part", GP_STR(" \"a b\"@c"), false },
-	{ "an initial", GP_STR(" Ann B. <a@b>"), false },
-	{ "an empty group", GP_STR(" undisclosed-recipients:;"), false },
-	{ "a group", GP_STR(" all: a@b, c@d;"), false },
-	{ "the null path", GP_STR(" <>"), false },
-	{ "UUCP", GP_STR(" x!ann"), false },
-	{ "a domain literal", GP_STR(" a@[192.0.2.1]"), false },
-	{ "of IPv6", GP_STR(" a@[IPv6:2001:db8::1], b@c"), false },
-	{ "of IPv6, in angles", GP_STR(" A <a@[IPv6::1]>, b@c"), false },
-	{ "nothing", GP_STR(""), false },
-	{ "a blank", GP_STR(" "), false },
-};
-
-static unsigned
-behind_sendmail(const char *name, struct gp_str value)
-{
-	struct gp_fragile_scan s = { .sendmail = true };
-	struct gp_field f = { gp_str(name), value };
-
-	gp_fragile_field(&s, &f);
-	return s.found & REWRITE;
-}
-
-static void
-field_list_table(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < COUNT(lists); i++) {
-		expect(lists[i].label, behind_sendmail("To", lists[i].value),
-		    lists[i].rewrite ? REWRITE : 0);
-		expect("another MTA",
-		    in_field(GP_STR("To"), lists[i].value) & REWRITE, 0);
-		expect("Bcc", behind_sendmail("Bcc", lists[i].value), 0);
-		expect("Resent-Bcc",
-		    behind_sendmail("Resent-Bcc", lists[i].value), 0);
-		expect("Subject", behind_sendmail("Subject", lists[i].value),
-		    0);
-	}
 }
 
 static void
@@ -382,8 +326,8 @@ main(void)
 		cmocka_unit_test(field_line_ends_table),
 		cmocka_unit_test(field_lines_count_with_the_name),
 		cmocka_unit_test(field_of_60000_octets_is_cut),
+		cmocka_unit_test(field_that_sendmail_rewrites_is_found_in_from),
 		cmocka_unit_test(field_phrase_table),
-		cmocka_unit_test(field_list_table),
 		cmocka_unit_test(field_phrases_are_read_where_addresses_are),
 		cmocka_unit_test(body_line_ends_table),
 		cmocka_unit_test(body_bare_end_is_found_at_any_place),

@@ -716,8 +716,9 @@ check_author(const struct author_row *row, struct gp_arena *arena)
 	enum gp_rc rc;
 
 	for (; h.n < COUNT(fields) && row->fields[h.n].name != NULL; h.n++)
-		fields[h.n] = (struct gp_field){ gp_str(row->fields[h.n].name),
-			gp_str(row->fields[h.n].value) };
+		fields[h.n] =
+		    (struct gp_field){ .name = gp_str(row->fields[h.n].name),
+			    .value = gp_str(row->fields[h.n].value) };
 	rc = gp_author_find(&h, arena, &a, &err);
 	gp_buf_init(&text, 4096);
 	if (rc != row->rc || a.fields != row->n_fields ||
@@ -761,9 +762,9 @@ author_many_fields_are_kept_to_the_bound(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < h.n; i++)
-		fields[i] = (struct gp_field){ GP_STR("From"),
-			gp_str(gp_arena_printf(arena, "a@d%zu,b@e%zu,c@f%zu", i,
-			    i, i)) };
+		fields[i] = (struct gp_field){ .name = GP_STR("From"),
+			.value = gp_str(gp_arena_printf(arena,
+			    "a@d%zu,b@e%zu,c@f%zu", i, i, i)) };
 	assert_int_equal(gp_author_find(&h, arena, &a, NULL), GP_PERM);
 	assert_int_equal(a.fields, GP_FIELDS_MAX);
 	assert_int_equal(a.all.n, GP_MAILBOXES_MAX);
