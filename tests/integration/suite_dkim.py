@@ -31,8 +31,10 @@ SPF = {"shop.example": {"TXT": ["v=spf1 ip4:%s -all" % lab_mta.Mta.ONWARD]},
        "far.example": {"TXT": ["v=spf1 ip4:192.0.2.1 -all"]}}
 
 
-def settings(dns):
+def settings(dns, mta):
     out = dkim_fixture.settings(dns)
+    if mta.LOCAL_CLIENT:
+        out["trust"]["clients"] += [mta.LOCAL_CLIENT]
     out["resolver"] = {"servers": [dns.address], "timeout": "1500ms", "tries": 1}
     out[("domain", ID)] = {("key", "h1"): key("rsa.pem")}
     return out
@@ -50,9 +52,10 @@ class Place(lab_ledger.Ledger):
         self.faults = faults
         nsd = lab_nsd.Nsd(lab, {n: v for n, v in self.zone.items() if n not in faults})
         self.dns = lab.own(lab_dns.DnsServer(faults, ttl=0, upstream=("127.0.0.1", nsd.port)))
-        self.spf = lab_gatepost.Daemon(lab, settings(self.dns), user="nobody", group=mta.GROUP)
+        self.settings = settings(self.dns, mta)
+        self.spf = lab_gatepost.Daemon(lab, self.settings, user="nobody", group=mta.GROUP)
         self.daemon = lab_gatepost.Daemon(
-            lab, settings(self.dns), name="dkim", user="nobody", group=mta.GROUP,
+            lab, self.settings, name="dkim", user="nobody", group=mta.GROUP,
             beside=self.spf, keys=self.keys.files)
         self.wire = lab.own(lab_wiretap.Wiretap(self.daemon.socket))
         chain = "unix:%s, unix:%s" % (self.spf.socket, self.daemon.socket)
@@ -129,8 +132,8 @@ def submission(tap, p):
                       ("simple", from_domain("simple.example"))):
         want = {("simple.example", "k1")} if what == "simple" else SHOP
         both_ways(tap, p, what, p.submit(raw), want)
-    posted = p.submit(from_domain("b\u00fccher.example"), params=" SMTPUTF8")
-    both_ways(tap, p, "SMTPUTF8", posted, {("xn--bcher-kva.example", "x1")})
+    posted = p.submit(from_domain("b\u00fccher.example"), params=" SMTPUTF8" if p.mta.SMTPUTF8 else "")
+    both_ways(tap, p, "a UTF-8 address", posted, {("xn--bcher-kva.example", "x1")})
     with p.mta.submission("app") as s:
         posted = [p.say(s, from_domain(d)) for d in ("shop.example", "club.example", "unlisted.example")]
     tap.equal([len(p.signed_as(p.delivered(m))) for m in posted], [2, 1, 0],
@@ -161,7 +164,8 @@ def bounces(tap, p):
     p.taken.remove(posted.ident)
     bounce = p.sink.wait(lambda m: m.sender == "" and m.rcpts == ["sender@far.example"])
     tap.ok(bounce and "MAILER-DAEMON@" + ID in bounce.first("From"), "a bounce of the MTA is delivered")
-    tap.equal(p.signed_as(bounce), {(ID, "h1")}, "a bounce of the MTA is signed by the host's block")
+    tap.equal(p.signed_as(bounce), {(ID, "h1")} if p.mta.FILTERS_BOUNCES else set(),
+              "a bounce of the MTA is signed by the host's block, where filters are shown it")
     posted = p.submit(sender="<>")
     both_ways(tap, p, "a null sender with a login", posted, SHOP)
 
@@ -245,9 +249,15 @@ def forged(tap, p):
 
 
 def fragile(tap, p):
-    cases = (("a line of 999 octets", LETTER + "x" * 999 + "\n"),
-             ("an 8-bit header", "X-Name: caf\u00e9\n" + LETTER),
-             ("a phrase to be quoted", "Cc: John Q. Public <j@receiver.example>\n" + LETTER))
+    cut = "a line of %d octets" % (p.mta.LINE_LIMIT + 1)
+    cases = [("a line of %d octets" % n, LETTER + "x" * n + "\n") for n in {999, p.mta.LINE_LIMIT + 1}]
+    cases = [*cases, ("an 8-bit header", "X-Name: caf\u00e9\n" + LETTER)]
+    phrase = "Cc: John Q. Public <j@receiver.example>\n" + LETTER
+    if p.mta.REWRITES_ADDRESSES:
+        both_ways(tap, p, "a phrase that the MTA puts in quotes",
+                  p.submit(from_domain("fragile.example", phrase)), {("fragile.example", "k1")})
+    else:
+        cases.append(("a phrase to be quoted", phrase))
     for what, raw in cases:
         posted = p.submit(from_domain("fragile.example", raw))
         tap.match(r"^550 5\.6\.0 ", posted.last.line, "on-fragile = reject: " + what)
@@ -256,7 +266,7 @@ def fragile(tap, p):
         message = p.delivered(posted)
         tap.ok(message and message.all(SIGNATURE), "on-fragile = warn: %s is signed" % what)
         tap.ok("fragile=" in p.log_of(posted, mark), "on-fragile = warn: %s is in the log" % what)
-        if "999" in what:
+        if what == cut:
             tap.equal(dkim_of(message), ["fail"], "and %s did break on its way" % what)
 
 
@@ -277,10 +287,12 @@ def killed(tap, p):
                 return False
             return True
         p.wire.seen = seen
-        posted = p.receive(LETTER, login="app", port=p.mta.other_port)
+        try:
+            said = p.receive(LETTER, login="app", port=p.mta.other_port).last
+        except ConnectionError as e:  # at the login
+            said = e
         p.wire.seen = lambda *_: True
-        tap.ok(hit.is_set() and posted.refused_for_now, "killed %s: a 4xx" % what,
-               "%s %r" % (hit.is_set(), posted.last))
+        tap.match(r"'4\d\d |lost", "%r" % said if hit.is_set() else None, "killed %s: a 4xx" % what)
         restart(p)
         message = p.delivered(p.receive(LETTER, login="app", port=p.mta.other_port))
         tap.equal(p.signed_as(message), SHOP, "killed %s: after a restart it is signed" % what)
@@ -352,9 +364,8 @@ def reload_under_load(tap, p):
     done, failed = 0, []
     while (done < 15 or load.accepted() < 100) and time.monotonic() < load.end:
         load.enough.wait(0.05)  # one reload every 50 ms
-        good = settings(p.dns)
-        good["resolver"] = dict(good["resolver"], tries=1 + done % 2)
-        p.daemon.set_policy(good)
+        resolver = dict(p.settings["resolver"], tries=1 + done % 2)
+        p.daemon.set_policy(dict(p.settings, resolver=resolver))
         if p.daemon.reload()[0] != "ok":
             failed.append(done)
         done += 1
@@ -376,7 +387,7 @@ def rotation_under_load(tap, p):
 
     def stage(what, keys, want, published):
         p.dns.serve(dict(p.faults, **{name: p.zone[name] if published else {}}))
-        p.daemon.set_policy({**settings(p.dns), ("domain", "shop.example"): {
+        p.daemon.set_policy({**p.settings, ("domain", "shop.example"): {
             ("key", s): k for s, k in keys.items()}})
         answer = p.daemon.reload()
         seen = load.accepted()
@@ -392,7 +403,7 @@ def rotation_under_load(tap, p):
     tap.equal([m.last for m in posted if not m.accepted], [], "rotation under load: none is refused (%d)"
               % len(posted))
     tap.equal(not_signed(p, posted), [], "rotation under load: every message verifies, with the old key or the new")
-    p.daemon.set_policy(settings(p.dns))
+    p.daemon.set_policy(p.settings)
     tap.equal(p.daemon.reload()[0], "ok", "rotation under load: and back to the first policy")
 
 
@@ -405,7 +416,7 @@ def key_files(tap, p):
     both_ways(tap, p, "a missing key file: signing goes on from memory", p.submit(), SHOP)
     os.rename(path + ".away", path)
     tap.equal(p.daemon.reload()[0], "ok", "the file is there again: the reload succeeds")
-    other = lab_gatepost.Daemon(p.lab, settings(p.dns), name="dkim", label="open", user="nobody",
+    other = lab_gatepost.Daemon(p.lab, p.settings, name="dkim", label="open", user="nobody",
                                 group=p.mta.GROUP, keys=p.keys.files, start=False)
     path = other.key_path("rsa.pem")
     os.chmod(path, 0o644)
@@ -420,6 +431,10 @@ def key_files(tap, p):
         process.stop()
 
 
+TESTS = (submission, one_click, local_mail, bounces, inbound, senders, again, forged, fragile, key_files,
+         reload_under_load, rotation_under_load, killed, killed_under_load)
+
+
 def main(mta):
     why = mta.why_not() or lab_dkim.why_not() or (None if lab_nsd.NSD else "nsd is not installed")
     if why:
@@ -427,8 +442,7 @@ def main(mta):
     tap = lab_tap.Tap()
     with lab_base.Lab("dkim") as lab:
         p = Place(lab, mta)
-        for test in (submission, one_click, local_mail, bounces, inbound, senders, again, forged, fragile,
-                     key_files, reload_under_load, rotation_under_load, killed, killed_under_load):
+        for test in TESTS:
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)
             tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))

@@ -209,6 +209,9 @@ def every_field(tap, p):
                sum(written), len(written)))
 
 
+TESTS = (good, spoofs, detours, milder, ours, session, orders, every_field)
+
+
 def main(mta):
     why = mta.why_not() or dmarc_fixture.why_not()
     if why:
@@ -216,7 +219,7 @@ def main(mta):
     tap = lab_tap.Tap()
     with lab_base.Lab("dmarc") as lab:
         p = Place(lab, mta)
-        for test in (good, spoofs, detours, milder, ours, session, orders, every_field):
+        for test in TESTS:
             begin = time.monotonic()
             tap.run(test.__name__, test, tap, p)
             tap.note("%s took %.1f s" % (test.__name__, time.monotonic() - begin))

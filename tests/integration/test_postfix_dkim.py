@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""suite_dkim on Postfix: gatepost-dkim."""
+"""The suite of DKIM on Postfix: see suite_dkim."""
 import os
 import sys
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""suite_dmarc on Postfix: the chain of three."""
+"""The suite of DMARC on Postfix: see suite_dmarc."""
 import os
 import sys
 

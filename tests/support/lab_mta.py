@@ -29,6 +29,11 @@ class Mta:
     # -- traits: what the table in gatepost-sendmail(7) says ---------------
     # octets of a header that is refused for its size; None when it is cut
     HEADER_LIMIT = None
+    # octets of a body's line that leaves as it came; a longer one is broken
+    LINE_LIMIT = 998
+    # address fields are written anew when a message leaves, behind the filters:
+    # a blank after each comma, folds, quotes around some names
+    REWRITES_ADDRESSES = False
     # it takes SMTPUTF8
     SMTPUTF8 = True
     # the notices that it makes itself go through the filters

@@ -239,7 +239,7 @@ class Mta:
         write(os.path.join(self.dir, "statistics"), "")
         text = HEAD.format(host=host, dir=self.dir, relay=relay) + mc
         for port, more in listen:
-            text += "DAEMON_OPTIONS(`Family=inet6, Addr=::, Port=%d, %s')dnl\n" % (port, more)
+            text += "DAEMON_OPTIONS(`Family=inet6, Addr=::, Port=%d, Listen=128, %s')dnl\n" % (port, more)
         write(os.path.join(self.dir, "sendmail.mc"), text + TAIL + mailers)
         write(self.cf, run("m4", os.path.join(self.dir, "sendmail.mc")))
         self.process = Service("-C", self.cf, "-bD", "-q1s")
@@ -278,6 +278,8 @@ class Sendmail(lab_mta.Mta):
     NAME = "Sendmail"
     LOCAL_CLIENT = "127.0.0.1"
     HEADER_LIMIT = 32768
+    LINE_LIMIT = 2040  # of the mailer "relay", esmtp has 990
+    REWRITES_ADDRESSES = True
     SMTPUTF8 = False
     FILTERS_BOUNCES = False
     REPLY_NAMES_RCPT = True
