@@ -97,6 +97,9 @@ divert(0)dnl
 define(`_USE_ETC_MAIL_')dnl
 OSTYPE(`debian')dnl
 DOMAIN(`debian-msp')dnl
+define(`confQUEUE_LA', `1000')dnl
+define(`confREFUSE_LA', `1000')dnl
+define(`confDELAY_LA', `1000')dnl
 define(`confTO_IDENT', `0s')dnl
 define(`confCONTROL_SOCKET_NAME', `')dnl
 define(`STATUS_FILE', `/var/lib/sendmail/sm-client.st')dnl
