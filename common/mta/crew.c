@@ -169,10 +169,12 @@ gp_crew_member(void)
 
 /* -- who waits for work ------------------------------------------------ */
 
+/* It has looked for what lies there, and found nothing. */
 void
 gp_crew_wait_begin(struct gp_crew_calls *c)
 {
 	c->waiting++;
+	atomic_store(&c->unheard, 0);
 }
 
 /* Whether it was called or has waited for too long does not matter: another
@@ -185,13 +187,33 @@ gp_crew_wait_end(struct gp_crew_calls *c)
 		c->called--;
 }
 
-bool
-gp_crew_call(struct gp_crew_calls *c)
+void
+gp_crew_call(struct gp_crew_calls *c, int64_t now_us)
 {
-	if (c->waiting <= c->called)
-		return false;
-	c->called++;
-	return true;
+	if (c->waiting > c->called) {
+		c->called++;
+		return;
+	}
+	if (atomic_load(&c->unheard) == 0)
+		atomic_store(&c->since, now_us);
+	atomic_fetch_add(&c->unheard, 1);
+}
+
+int64_t
+gp_crew_late_us(const struct gp_crew_calls *c, int64_t now_us)
+{
+	int64_t late;
+
+	if (atomic_load(&c->unheard) == 0)
+		return -1;
+	late = atomic_load(&c->since) + GP_CREW_LATE_US - now_us;
+	return late > 0 ? late : 0;
+}
+
+unsigned
+gp_crew_unheard(struct gp_crew_calls *c)
+{
+	return atomic_exchange(&c->unheard, 0);
 }
 
 void

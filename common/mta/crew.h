@@ -17,8 +17,10 @@
 #include "base/err.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct gp_crew;
 
@@ -54,22 +56,33 @@ bool gp_crew_member(void);
  * The workers of libmilter that wait for work, all on one condition.  It calls
  * one of them for each session that has something to read while it believes
  * that one waits; but who has been called waits no more, and the second session
- * would lie until some worker is through with another one, which may be a look-
- * up of many seconds.  So it is counted who waits and who has been called.
+ * lies until some worker is through with another one, which may be a look-up of
+ * many seconds.  So it is counted who waits, who has been called, and how many
+ * calls nobody was there to hear.  Mostly a worker is through in no time, and
+ * before it waits it has taken all that lay there; what has lain for longer
+ * than GP_CREW_LATE_US needs a worker more.
  */
+#define GP_CREW_LATE_US 5000
+
 struct gp_crew_calls {
 	unsigned waiting;
-	unsigned called; /* of these, and not yet awake */
+	unsigned called;       /* of these, and not yet awake */
+	atomic_uint unheard;   /* calls */
+	_Atomic int64_t since; /* us: the first of these */
 };
 
 /* To be called with the condition's mutex held, as libmilter does: before and
- * after a wait. */
+ * after a wait, and for a call. */
 void gp_crew_wait_begin(struct gp_crew_calls *c);
 void gp_crew_wait_end(struct gp_crew_calls *c);
+void gp_crew_call(struct gp_crew_calls *c, int64_t now_us);
 
-/* gp_crew_call - true: one waits for it and shall be called; false: there is
- * none, and another worker is needed. */
-bool gp_crew_call(struct gp_crew_calls *c);
+/* gp_crew_late_us - when the calls that nobody has heard will be late, from
+ * now; 0: they are.  -1: there is none. */
+int64_t gp_crew_late_us(const struct gp_crew_calls *c, int64_t now_us);
+
+/* gp_crew_unheard - how many there are; they are dealt with. */
+unsigned gp_crew_unheard(struct gp_crew_calls *c);
 
 /* gp_crew_free - for tests: when all that was run is through; its threads end
  * before this returns. */

@@ -393,12 +393,12 @@ gp_door_thread(void *(*run_it)(void *), void *arg)
 }
 
 void
-gp_door_worker(void)
+gp_door_workers(unsigned n)
 {
 	void *(*worker)(void *) =
 	    door == NULL ? NULL : atomic_load(&door->worker);
 
-	if (worker != NULL)
+	for (; worker != NULL && n > 0; n--)
 		gp_crew_run(door->crew, worker, NULL);
 }
 

@@ -50,8 +50,8 @@ int gp_door_accept(int fd, struct sockaddr *address, socklen_t *length);
 /* gp_door_thread - as pthread_create(3): it runs on the crew. */
 int gp_door_thread(void *(*run)(void *), void *arg);
 
-/* gp_door_worker - one more like the last that gp_door_thread() began, with
+/* gp_door_workers - `n` more like the last that gp_door_thread() began, with
  * nothing to begin with. */
-void gp_door_worker(void);
+void gp_door_workers(unsigned n);
 
 #endif

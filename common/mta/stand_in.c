@@ -5,6 +5,7 @@
  * a function when it has one.  So this file is not in libgatepost.a: only the
  * daemons are made with it.
  */
+#include "io/clock.h"
 #include "mta/door.h"
 #include "mta/wire.h"
 
@@ -15,6 +16,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define LATE_MS (GP_CREW_LATE_US / 1000 + 1)
 
 static struct gp_wire_calls sys;
 static struct {
@@ -122,9 +125,24 @@ writev(int fd, const struct iovec *from, int n)
 	return gp_wire_writev(calls(), fd, from, n);
 }
 
+/* Who calls libmilter's workers polls next: it sees to calls that are late. */
 int
 poll(struct pollfd *set, nfds_t n, int timeout_ms)
 {
+	int64_t late_us = -1;
+	int ready;
+
+	if (atomic_load(&more.calls.unheard) != 0)
+		late_us = gp_crew_late_us(&more.calls, gp_clock_us());
+	if (late_us > 0 && (timeout_ms < 0 || timeout_ms > LATE_MS)) {
+		ready = gp_wire_poll(calls(), set, n, LATE_MS);
+		if (ready != 0)
+			return ready;
+		late_us = gp_crew_late_us(&more.calls, gp_clock_us());
+		timeout_ms -= timeout_ms < 0 ? 0 : LATE_MS;
+	}
+	if (late_us == 0)
+		gp_door_workers(gp_crew_unheard(&more.calls));
 	return gp_wire_poll(calls(), set, n, timeout_ms);
 }
 
@@ -179,8 +197,8 @@ int
 pthread_cond_signal(pthread_cond_t *cond)
 {
 	(void)calls();
-	if (cond == atomic_load(&more.cond) && !gp_crew_call(&more.calls))
-		gp_door_worker();
+	if (cond == atomic_load(&more.cond))
+		gp_crew_call(&more.calls, gp_clock_us());
 	return more.call(cond);
 }
 

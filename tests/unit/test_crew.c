@@ -236,29 +236,37 @@ crew_reuses_its_threads(void **state)
 }
 
 static void
-crew_calls_each_who_waits_once(void **state)
+crew_counts_the_calls_that_nobody_hears(void **state)
 {
 	struct gp_crew_calls c = { .waiting = 0 };
 
 	(void)state;
-	assert_false(gp_crew_call(&c));
+	assert_int_equal(gp_crew_late_us(&c, 1000), -1);
 	gp_crew_wait_begin(&c);
 	gp_crew_wait_begin(&c);
-	assert_true(gp_crew_call(&c));
-	assert_true(gp_crew_call(&c));
-	assert_false(gp_crew_call(&c)); /* both have been */
+	gp_crew_call(&c, 1000);
+	gp_crew_call(&c, 1000);
+	assert_int_equal(gp_crew_late_us(&c, 9000), -1); /* both hear one */
+	gp_crew_call(&c, 2000);
+	gp_crew_call(&c, 3000);
+	assert_int_equal(gp_crew_late_us(&c, 2500), GP_CREW_LATE_US - 500);
+	assert_int_equal(gp_crew_late_us(&c, 2000 + GP_CREW_LATE_US), 0);
+	assert_int_equal(gp_crew_late_us(&c, 1000000), 0);
+	assert_int_equal(gp_crew_unheard(&c), 2);
+	assert_int_equal(gp_crew_unheard(&c), 0);
+	assert_int_equal(gp_crew_late_us(&c, 1000000), -1);
 	gp_crew_wait_end(&c);
-	assert_false(gp_crew_call(&c));
-	gp_crew_wait_begin(&c);
-	assert_true(gp_crew_call(&c));
+	gp_crew_call(&c, 5000); /* nobody yet: the other one is called */
+	assert_int_equal(gp_crew_late_us(&c, 5000), GP_CREW_LATE_US);
+	gp_crew_wait_begin(&c); /* and this one has taken it */
+	assert_int_equal(gp_crew_late_us(&c, 1000000), -1);
 	gp_crew_wait_end(&c);
 	gp_crew_wait_end(&c);
-	assert_false(gp_crew_call(&c));
 	gp_crew_wait_begin(&c);
 	gp_crew_wait_end(&c); /* uncalled, for the time */
-	assert_false(gp_crew_call(&c));
 	gp_crew_wait_begin(&c);
-	assert_true(gp_crew_call(&c));
+	gp_crew_call(&c, 6000);
+	assert_int_equal(gp_crew_unheard(&c), 0);
 }
 
 int
@@ -273,7 +281,7 @@ main(void)
 		    setup),
 		cmocka_unit_test_setup(crew_without_a_reserve_does_not_begin,
 		    setup),
-		cmocka_unit_test(crew_calls_each_who_waits_once),
+		cmocka_unit_test(crew_counts_the_calls_that_nobody_hears),
 		cmocka_unit_test_setup(crew_reuses_its_threads, setup),
 	};
 
