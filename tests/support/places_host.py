@@ -90,6 +90,42 @@ def must(*words, **kw):
     return r.stdout
 
 
+def old_processes(words):
+    """Those of the instances that this command reloads."""
+    second, both = any("postfix-in" in w for w in words), any("--all" in w for w in words)
+    masters = set()
+    for folder in (["postfix-in"] if second or both else []) + (["postfix"] if both or not second else []):
+        try:
+            masters.add(int(read("/var/spool/%s/pid/master.pid" % folder)))
+        except OSError:
+            pass  # it has not run yet
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            name, _, rest = read("/proc/%s/stat" % pid).partition("(")[2].rpartition(") ")
+        except OSError:
+            continue  # gone meanwhile
+        if name in ("smtpd", "cleanup", "pickup") and int(rest.split()[1]) in masters:
+            found[pid] = rest.split()[19]  # since when it runs
+    return found
+
+
+def changes(*words):
+    """As run, of a command that reloads Postfix: a process with the old settings
+    would take the next session."""
+    before = old_processes(words)
+    r = run(*words)
+    if r.returncode == 0:
+        lab_base.wait_until(lambda: not before.items() & old_processes(words).items(), 20, "the reload")
+    return r
+
+
+def must_change(*words):
+    r = changes(*words)
+    if r.returncode != 0:
+        raise lab_base.LabError("%s: %d %s%s" % (" ".join(words), r.returncode, r.stdout, r.stderr))
+
+
 def read(path):
     with open(path, encoding="utf-8") as f:
         return f.read()
@@ -322,7 +358,7 @@ class Host:
         """As gatepost postfix enable leaves it; it is asked but once."""
         self.fresh()
         if self.after is None:
-            must("gatepost", "postfix", "enable")
+            must_change("gatepost", "postfix", "enable")
             self.after = read("/etc/postfix/main.cf"), read("/etc/postfix/master.cf")
         else:
             must("gpasswd", "-a", "postfix", "_gatepost")
@@ -348,7 +384,7 @@ class Host:
         """Postfix's programs wait until a file is two seconds old."""
         for name in ("main.cf", "master.cf"):
             os.utime("/etc/postfix/" + name, (1, 1))
-        must("postfix", "reload")
+        must_change("postfix", "reload")
 
     def log_mark(self):
         return os.path.getsize(LOG)
