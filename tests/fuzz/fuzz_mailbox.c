@@ -153,8 +153,9 @@ check_header(struct gp_str lines, struct gp_arena *arena)
 		if (is_from)
 			line = gp_str_n(line.p + 1, line.n - 1);
 		fields[h.n++] =
-		    (struct gp_field){ is_from ? GP_STR("From") : GP_STR("To"),
-			    line };
+		    (struct gp_field){ .name = is_from ? GP_STR("From")
+			                               : GP_STR("To"),
+			    .value = line };
 	}
 	rc = gp_author_find(&h, arena, &a, &err);
 	assert(a.fields == from && (from > 0 || rc == GP_NONE));
