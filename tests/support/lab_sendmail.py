@@ -106,8 +106,6 @@ define(`STATUS_FILE', `/var/lib/sendmail/sm-client.st')dnl
 define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
 FEATURE(`accept_unresolvable_domains')dnl
-define(`confQUEUE_LA', `1000')dnl
-define(`confREFUSE_LA', `1000')dnl
 FEATURE(`msp', `[127.0.0.1]', `25')dnl
 """
 SASL = "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN\n"
