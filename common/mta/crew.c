@@ -188,14 +188,14 @@ gp_crew_wait_end(struct gp_crew_calls *c)
 }
 
 void
-gp_crew_call(struct gp_crew_calls *c, int64_t now_us)
+gp_crew_call(struct gp_crew_calls *c, int64_t (*now_us)(void))
 {
 	if (c->waiting > c->called) {
 		c->called++;
 		return;
 	}
 	if (atomic_load(&c->unheard) == 0)
-		atomic_store(&c->since, now_us);
+		atomic_store(&c->since, now_us());
 	atomic_fetch_add(&c->unheard, 1);
 }
 

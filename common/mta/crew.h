@@ -75,7 +75,7 @@ struct gp_crew_calls {
  * after a wait, and for a call. */
 void gp_crew_wait_begin(struct gp_crew_calls *c);
 void gp_crew_wait_end(struct gp_crew_calls *c);
-void gp_crew_call(struct gp_crew_calls *c, int64_t now_us);
+void gp_crew_call(struct gp_crew_calls *c, int64_t (*now_us)(void));
 
 /* gp_crew_late_us - when the calls that nobody has heard will be late, from
  * now; 0: they are.  -1: there is none. */

@@ -132,7 +132,7 @@ poll(struct pollfd *set, nfds_t n, int timeout_ms)
 	int64_t late_us = -1;
 	int ready;
 
-	if (atomic_load(&more.calls.unheard) != 0)
+	if (timeout_ms != 0 && atomic_load(&more.calls.unheard) != 0)
 		late_us = gp_crew_late_us(&more.calls, gp_clock_us());
 	if (late_us > 0 && (timeout_ms < 0 || timeout_ms > LATE_MS)) {
 		ready = gp_wire_poll(calls(), set, n, LATE_MS);
@@ -198,7 +198,7 @@ pthread_cond_signal(pthread_cond_t *cond)
 {
 	(void)calls();
 	if (cond == atomic_load(&more.cond))
-		gp_crew_call(&more.calls, gp_clock_us());
+		gp_crew_call(&more.calls, gp_clock_us);
 	return more.call(cond);
 }
 

@@ -235,6 +235,21 @@ crew_reuses_its_threads(void **state)
 	assert_in_range(atomic_load(&started), 4, 60);
 }
 
+static int64_t now_us;
+
+static int64_t
+now(void)
+{
+	return now_us;
+}
+
+static void
+call_at(struct gp_crew_calls *c, int64_t us)
+{
+	now_us = us;
+	gp_crew_call(c, now);
+}
+
 static void
 crew_counts_the_calls_that_nobody_hears(void **state)
 {
@@ -244,11 +259,11 @@ crew_counts_the_calls_that_nobody_hears(void **state)
 	assert_int_equal(gp_crew_late_us(&c, 1000), -1);
 	gp_crew_wait_begin(&c);
 	gp_crew_wait_begin(&c);
-	gp_crew_call(&c, 1000);
-	gp_crew_call(&c, 1000);
+	call_at(&c, 1000);
+	call_at(&c, 1000);
 	assert_int_equal(gp_crew_late_us(&c, 9000), -1); /* both hear one */
-	gp_crew_call(&c, 2000);
-	gp_crew_call(&c, 3000);
+	call_at(&c, 2000);
+	call_at(&c, 3000);
 	assert_int_equal(gp_crew_late_us(&c, 2500), GP_CREW_LATE_US - 500);
 	assert_int_equal(gp_crew_late_us(&c, 2000 + GP_CREW_LATE_US), 0);
 	assert_int_equal(gp_crew_late_us(&c, 1000000), 0);
@@ -256,7 +271,7 @@ crew_counts_the_calls_that_nobody_hears(void **state)
 	assert_int_equal(gp_crew_unheard(&c), 0);
 	assert_int_equal(gp_crew_late_us(&c, 1000000), -1);
 	gp_crew_wait_end(&c);
-	gp_crew_call(&c, 5000); /* nobody yet: the other one is called */
+	call_at(&c, 5000); /* nobody yet: the other one is called */
 	assert_int_equal(gp_crew_late_us(&c, 5000), GP_CREW_LATE_US);
 	gp_crew_wait_begin(&c); /* and this one has taken it */
 	assert_int_equal(gp_crew_late_us(&c, 1000000), -1);
@@ -265,7 +280,7 @@ crew_counts_the_calls_that_nobody_hears(void **state)
 	gp_crew_wait_begin(&c);
 	gp_crew_wait_end(&c); /* uncalled, for the time */
 	gp_crew_wait_begin(&c);
-	gp_crew_call(&c, 6000);
+	call_at(&c, 6000);
 	assert_int_equal(gp_crew_unheard(&c), 0);
 }
 
