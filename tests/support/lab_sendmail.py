@@ -103,9 +103,6 @@ define(`confDELAY_LA', `1000')dnl
 define(`confTO_IDENT', `0s')dnl
 define(`confCONTROL_SOCKET_NAME', `')dnl
 define(`STATUS_FILE', `/var/lib/sendmail/sm-client.st')dnl
-define(`confREFUSE_LA', `1000')dnl
-define(`confQUEUE_LA', `1000')dnl
-define(`confDELAY_LA', `1000')dnl
 define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch')dnl
 define(`confMIN_QUEUE_AGE', `0')dnl
 FEATURE(`accept_unresolvable_domains')dnl
