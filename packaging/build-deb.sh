@@ -4,8 +4,9 @@
 #
 # The committed files (HEAD) and packaging/debian are staged in OUTDIR, so a
 # build sees nothing of the working folder and leaves nothing there.  OUTDIR
-# holds afterwards the .deb files, the source (.dsc, .tar.xz), .buildinfo,
-# .changes, build.log and the staged tree gatepost-VERSION.
+# holds afterwards the .deb files and Packages, by which apt reads the folder as
+# an archive, the source (.dsc, .tar.xz), .buildinfo, .changes, build.log and
+# the staged tree gatepost-VERSION.
 #
 # --compare: what is in OUTDIR is built once more, elsewhere, in another time
 # zone and language; every .deb, also the debug symbols, and the source
@@ -31,6 +32,7 @@ build() {
 		tail -40 "$1/build.log" >&2
 		exit 1
 	}
+	(cd "$1" && dpkg-scanpackages . >Packages 2>>build.log)
 }
 
 # compare: build OUTDIR.again, and look

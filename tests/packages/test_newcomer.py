@@ -21,11 +21,11 @@ tap = machine.tap
 
 
 def readme_commands():
-    """The indented lines of the section, without those that tell of more."""
+    """What the section says to type: how apt finds the packages, and then."""
     with open(os.path.join(lab_base.ROOT, "README.md"), encoding="utf-8") as f:
         section = f.read().split("\n## From nothing to signed mail\n")[1].split("\n## ")[0]
-    block = re.search(r"(?:^    .*\n)+", section, re.M).group(0)
-    return [line.split("#")[0].strip() for line in block.splitlines() if line.split("#")[0].strip()]
+    return [[line.split("#")[0].strip() for line in block.splitlines()]
+            for block in re.findall(r"(?:^    .*\n)+", section, re.M)]
 
 
 def type_in(host, command):
@@ -87,7 +87,11 @@ def seen_from_the_chroot():
 
 
 def commands_of_the_readme(host):
-    commands = readme_commands()
+    archive, commands = readme_commands()
+    lab_debian.write("/etc/apt/sources.list", "")
+    os.symlink(lab_debian.ARCHIVE + "/built", "/srv/gatepost-deb")
+    for command in archive:
+        type_in(host, command)
     tap.ok(0 < len(commands) <= MAX_COMMANDS, "the README needs %d commands at most" % MAX_COMMANDS, commands)
     tap.equal(commands[-1], "gatepost tail", "the last one shows the mail")
     master = read(MASTER)
