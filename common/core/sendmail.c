@@ -18,7 +18,7 @@
  * addresses. */
 #define MUST_QUOTE ".'@[]"
 
-/* -- spans --------------------------------------------------------------- */
+/* -- spans ---------------------------------------------------------- */
 
 static struct gp_str
 skip(struct gp_str s, size_t n)
@@ -97,7 +97,7 @@ find_outside(struct gp_str s, const char *stops, size_t *at)
 	return true;
 }
 
-/* -- an address ------------------------------------------------------------ */
+/* -- an address ----------------------------------------------------- */
 
 static bool
 is_literal(struct gp_str domain)
@@ -148,8 +148,7 @@ is_plain_address(struct gp_str s)
 	return is_literal(s) || is_full_domain(s);
 }
 
-/* -- an element --------------------------------------------------------------
- */
+/* -- an element ----------------------------------------------------- */
 
 /* What a name consists of. */
 struct name {
@@ -314,8 +313,7 @@ send_element(struct gp_str s, bool *in_group, struct gp_buf *out)
 	return good;
 }
 
-/* -- a field -----------------------------------------------------------------
- */
+/* -- a field -------------------------------------------------------- */
 
 /* The elements of a list as they are sent, and where the line is. */
 struct list {

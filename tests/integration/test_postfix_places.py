@@ -219,7 +219,7 @@ def chroot(h, page):
         h.services[service].process.kill()
     says(h, try_all(h)[0], dead)
     for service in ("spf", "dkim"):
-        shutil.rmtree(h.services[service].folder)  # as systemd does with a service that is stopped
+        h.services[service].stop()
     says(h, try_all(h)[0], stopped)
 
 

@@ -5,12 +5,12 @@ import glob
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 
 import lab_base
 import lab_nsd
 import lab_smtp
+import lab_unit
 
 ARCHIVE = "/srv/gatepost/archive"
 UNITS = "/lib/systemd/system"
@@ -75,40 +75,7 @@ def installed():
 
 # -- services ----------------------------------------------------------------
 def unit_settings(name):
-    """What the unit of that daemon says; of a repeated word the first."""
-    unit = {}
-    with open("%s/gatepost-%s.service" % (UNITS, name), encoding="utf-8") as f:
-        for line in f:
-            key, _, value = line.strip().partition("=")
-            unit.setdefault(key, value)
-    return unit
-
-
-class Service:
-    """A daemon as its unit starts it, without systemd."""
-
-    def __init__(self, name):
-        self.name, self.unit = name, unit_settings(name)
-        if "StateDirectory" in self.unit:
-            self._folder("/var/lib/" + self.unit["StateDirectory"], self.unit["StateDirectoryMode"])
-        self.start()
-
-    def _folder(self, path, mode):
-        os.makedirs(path, exist_ok=True)
-        os.chmod(path, int(mode, 8))
-        shutil.chown(path, self.unit["User"], self.unit["Group"])
-
-    def start(self):
-        self._folder("/run/" + self.unit["RuntimeDirectory"], self.unit["RuntimeDirectoryMode"])
-        self.process = lab_base.Process(
-            ["setpriv", "--reuid", self.unit["User"], "--regid", self.unit["Group"], "--init-groups", "sh", "-c",
-             "umask %s; exec %s" % (self.unit["UMask"], self.unit["ExecStart"])])
-        if not self.process.err.wait(lambda line: "gatepost-%s: ready" % self.name in line):
-            raise lab_base.LabError("gatepost-%s: %s" % (self.name, self.process.err.all))
-
-    def stop(self):
-        self.process.stop()
-        shutil.rmtree("/run/" + self.unit["RuntimeDirectory"])
+    return lab_unit.settings("%s/gatepost-%s.service" % (UNITS, name))
 
 
 class ByHand:
@@ -121,7 +88,8 @@ class ByHand:
         for name in DAEMONS:
             there = os.path.exists("%s/gatepost-%s.service" % (UNITS, name))
             if there and name not in self.services:
-                self.services[name] = Service(name)
+                self.services[name] = lab_unit.Service(name, "%s/gatepost-%s.service" % (UNITS, name))
+                self.services[name].start()
             elif not there and name in self.services:
                 self.services.pop(name).stop()
 

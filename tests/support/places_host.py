@@ -16,6 +16,7 @@ import lab_dkim
 import lab_dns
 import lab_sasl
 import lab_smtp
+import lab_unit
 
 DAEMONS = ("spf", "dkim", "dmarc", "rate")
 PACKAGING = os.path.join(lab_base.ROOT, "packaging")
@@ -192,32 +193,6 @@ def services(text):
     return found
 
 
-class Service:
-    """A daemon as its unit starts it."""
-
-    def __init__(self, name):
-        self.name, self.unit, self.process = name, {}, None
-        for line in read(os.path.join(PACKAGING, "systemd", "gatepost-%s.service" % name)).splitlines():
-            key, _, value = line.strip().partition("=")
-            self.unit.setdefault(key, value)
-        self.folder = "/run/" + self.unit["RuntimeDirectory"]
-        self.start()
-
-    def start(self):
-        mode = int(self.unit["RuntimeDirectoryMode"], 8)
-        os.makedirs(self.folder, exist_ok=True)
-        os.chmod(self.folder, mode)
-        shutil.chown(self.folder, self.unit["User"], self.unit["Group"])
-        self.process = lab_base.Process(
-            ["setpriv", "--reuid", self.unit["User"], "--regid", self.unit["Group"], "--init-groups", "sh", "-c",
-             "umask %s; exec %s" % (self.unit["UMask"], self.unit["ExecStart"])])
-        if not self.process.err.wait(lambda line: "gatepost-%s: ready" % self.name in line):
-            raise lab_base.LabError("gatepost-%s: %s" % (self.name, self.process.err.all))
-
-    def stop(self):
-        self.process.stop()
-
-
 class Submitter(lab_smtp.Client):
     """A program on another host, which submits by TLS.  On port 465 that comes
     before the first word.  `last` is the reply that it came to."""
@@ -278,7 +253,10 @@ class Host:
         self.shop = 'domain "%s" {\n\tkey "s1" { file = "keys/s1.pem" }\n}\n' % OURS
         write("/etc/gatepost/gatepost.conf", self.conf)
         write("/etc/gatepost/policy.d/shop.conf", self.shop)
-        self.services = {name: Service(name) for name in DAEMONS}
+        self.services = {name: lab_unit.Service(name, os.path.join(PACKAGING, "systemd", "gatepost-%s.service" % name))
+                         for name in DAEMONS}
+        for service in self.services.values():
+            service.start()
         shutil.copy(os.path.join(PACKAGING, "systemd", os.path.basename(UNIT)), UNIT)
         write("/usr/local/sbin/systemctl", SYSTEMCTL, 0o755)
 
@@ -348,7 +326,7 @@ class Host:
         write("/etc/gatepost/gatepost.conf", self.conf)
         write("/etc/gatepost/policy.d/shop.conf", self.shop)
         for service in self.services.values():
-            if not service.process.running:
+            if not service.running:
                 service.start()
         self.sink.messages.clear()
         self.reload()

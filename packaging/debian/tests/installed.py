@@ -8,7 +8,6 @@ import glob
 import os
 import pwd
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import lab_base
 import lab_dkim
 import lab_nsd
 import lab_smtp
+import lab_unit
 
 DAEMONS = ("spf", "dkim", "dmarc", "rate")
 BOOTED = os.path.isdir("/run/systemd/system")
@@ -75,49 +75,25 @@ def unit_file(name):
     return found[0] if found else None
 
 
-def unit_settings(name):
-    out = {}
-    with open(unit_file(name), encoding="utf-8") as f:
-        for line in f:
-            key, _, value = line.strip().partition("=")
-            out.setdefault(key, value)
-    return out
-
-
-class Service:
+class Service(lab_unit.Service):
     """gatepost-NAME: by systemd, or else as its unit says."""
 
     def __init__(self, name):
-        self.name = name
-        self.unit = "gatepost-%s.service" % name
+        self.file = "gatepost-%s.service" % name
         self.socket = "/run/gatepost/%s/milter.sock" % name
-        self.process = None
+        super().__init__(name, unit_file(self.file))
 
     def start(self):
         if BOOTED:
-            must("systemctl", "start", self.unit)
+            must("systemctl", "start", self.file)
         else:
-            self._start_by_hand()
-
-    def _start_by_hand(self):
-        unit = unit_settings(self.unit)
-        for kind, place in (("RuntimeDirectory", "/run/"), ("StateDirectory", "/var/lib/")):
-            if kind in unit:
-                folder = place + unit[kind]
-                os.makedirs(folder, exist_ok=True)
-                os.chmod(folder, int(unit[kind + "Mode"], 8))
-                shutil.chown(folder, unit["User"], unit["Group"])
-        self.process = lab_base.Process(
-            ["setpriv", "--reuid", unit["User"], "--regid", unit["Group"], "--init-groups", "sh", "-c",
-             "umask %s; exec %s" % (unit["UMask"], unit["ExecStart"])])
-        if not self.process.err.wait(lambda line: "gatepost-%s: ready" % self.name in line):
-            raise lab_base.LabError("gatepost-%s: %s" % (self.name, self.process.err.all))
+            super().start()
 
     def stop(self):
         if BOOTED:
-            must("systemctl", "stop", self.unit)
-        elif self.process:
-            self.process.stop()
+            must("systemctl", "stop", self.file)
+        else:
+            super().stop()
 
     def restart(self):
         self.stop()
