@@ -396,10 +396,10 @@ is_address_field(struct gp_str name)
 	static const char *const names[] = { "From", "Sender", "Reply-To", "To",
 		"Cc", "Errors-To", "Apparently-To",
 		"Disposition-Notification-To" };
-	static const struct gp_str resent = { "Resent-", 7 };
+	const struct gp_str resent = GP_STR("Resent-");
 
 	if (gp_str_starts_nocase(name, resent))
-		name = skip(name, resent.n);
+		name = gp_str_n(name.p + resent.n, name.n - resent.n);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (gp_str_eq_nocase(name, gp_str(names[i])))
 			return true;

@@ -295,12 +295,10 @@ wait_a_moment(struct door *d)
 
 /* With the lock held. */
 static void
-let_sit(struct door *d, int fd, enum gp_door_why why, bool on_spare)
+let_sit(struct door *d, struct guest *g, int fd, enum gp_door_why why)
 {
-	struct guest *g = free_place(d);
-
 	g->fd = fd;
-	g->on_spare = on_spare;
+	g->on_spare = false;
 	g->offered = g->said = false;
 	g->n = 0;
 	g->deadline_us = gp_time_add(gp_clock_us(), PATIENCE_US);
@@ -313,16 +311,20 @@ let_sit(struct door *d, int fd, enum gp_door_why why, bool on_spare)
 static int
 receive(struct door *d, int listener, enum gp_door_why why)
 {
+	struct guest *g;
 	int fd = -1;
 
 	(void)pthread_mutex_lock(&d->lock);
-	if (free_place(d) == NULL)
+	g = free_place(d);
+	if (g == NULL) {
 		wait_a_moment(d);
-	if (free_place(d) != NULL)
+		g = free_place(d);
+	}
+	if (g != NULL)
 		fd =
 		    accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
-		let_sit(d, fd, why, false);
+		let_sit(d, g, fd, why);
 	(void)pthread_mutex_unlock(&d->lock);
 	return fd;
 }
@@ -331,19 +333,23 @@ receive(struct door *d, int listener, enum gp_door_why why)
 static int
 receive_on_spare(struct door *d, int listener)
 {
+	struct guest *g;
 	int fd = -1;
 
 	(void)pthread_mutex_lock(&d->lock);
-	if (d->spare >= 0 && free_place(d) != NULL) {
+	g = free_place(d);
+	if (d->spare >= 0 && g != NULL) {
 		(void)close(d->spare);
 		d->spare = -1;
 		fd =
 		    accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	}
-	if (fd >= 0)
-		let_sit(d, fd, GP_DOOR_DESCRIPTORS, true);
-	else
+	if (fd >= 0) {
+		let_sit(d, g, fd, GP_DOOR_DESCRIPTORS);
+		g->on_spare = true;
+	} else {
 		wait_a_moment(d);
+	}
 	(void)pthread_mutex_unlock(&d->lock);
 	return fd;
 }

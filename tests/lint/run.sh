@@ -141,8 +141,10 @@ check_analyzer() {
 
 check_scripts() {
 	missing shellcheck && return 77
-	grep -rlE '^#!/bin/(ba)?sh|^#!/usr/bin/env (ba)?sh' .ci packaging tests \
-		2>/dev/null | LC_ALL=C sort | xargs -r shellcheck -x
+	find .ci packaging tests -type f -exec awk '
+		FNR == 1 && /^#!(\/bin\/|\/usr\/bin\/env )(ba)?sh/ { print FILENAME }
+		FNR == 1 { nextfile }' {} + |
+		LC_ALL=C sort | xargs -r shellcheck -x
 }
 
 check_python() {
