@@ -122,7 +122,7 @@ static void
 open_spare(struct door *d)
 {
 	if (d->spare < 0)
-		d->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		d->spare = fcntl(d->wake, F_DUPFD_CLOEXEC, 0);
 }
 
 static bool
@@ -134,13 +134,16 @@ is_spare_used(const struct door *d)
 	return false;
 }
 
+/* The spare takes the guest's place in one step: the listener might let in the
+ * next one as a session between a close and an open. */
 static void
 send_off(struct door *d, struct guest *g)
 {
-	(void)close(g->fd);
+	if (g->on_spare && dup3(d->wake, g->fd, O_CLOEXEC) >= 0)
+		d->spare = g->fd;
+	else
+		(void)close(g->fd);
 	g->fd = -1;
-	if (g->on_spare)
-		open_spare(d);
 	(void)pthread_cond_signal(&d->changed);
 }
 
@@ -441,8 +444,8 @@ gp_door_open(struct gp_metrics *metrics, struct gp_err *err)
 	for (size_t i = 0; i < PLACES; i++)
 		d->guests[i].fd = -1;
 	d->spare = -1;
-	open_spare(d);
 	d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	open_spare(d);
 	if (d->spare < 0 || d->wake < 0)
 		return gp_fail(err, GP_TEMP, "no descriptor to begin with");
 	if (gp_crew_new(&crew, &d->crew, err) != GP_OK ||
